@@ -341,7 +341,7 @@ impl Field {
         }
         finish(clients, "an upgrade with a standby that hangs");
         self.await_text("Upgrade complete", &complete);
-        // One that was stopped after it had said that it is prepared has taken over, and was replaced as any process that hangs.
+        // In place of one that was stopped after it had said that it is prepared the old process has continued.
         self.settle();
         self.check(now(), "hung in an upgrade");
     }

@@ -308,3 +308,115 @@ fn what_does_not_work_is_refused_and_the_daemon_goes_on() {
     assert_eq!(log.matches("Entering MASTER STATE").count(), log.matches("(resuming").count() + 1, "{log}");
     assert!(lab.router(1).stop().1.success());
 }
+
+/// State and processor time (ticks) of a process.
+fn activity(pid: i32) -> Option<(char, u64)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    Some((fields.first()?.chars().next()?, fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?))
+}
+
+/// Waits until a process waits for something, with nothing left to do.
+fn await_idle(pid: i32) {
+    let mut last = None;
+    let mut since = now();
+    wait_until(LIMIT, "the process is idle", || {
+        let found = activity(pid);
+        if found != last || !matches!(found, Some(('S', _))) {
+            (last, since) = (found, now());
+        }
+        now().saturating_sub(since) > Duration::from_millis(300)
+    });
+}
+
+/// Begins an upgrade and stops the replacement of the VRRP process as soon as it has prepared, before it can begin: the parent, which
+/// is to let it begin, is stopped meanwhile. `None` if the parent was faster.
+fn stopped_replacement(lab: &mut Lab) -> Option<(std::process::Child, i32)> {
+    let (parent, log) = (lab.router(1).daemon().pid(), lab.router(1).file("daemon.log"));
+    let present = lab.router(1).vrrp_pid();
+    let replacements = || {
+        let log = fs::read_to_string(&log).unwrap();
+        let pids = log.split("Starting a standby of the VRRP process, pid=").skip(1);
+        pids.map(|rest| rest.lines().next().unwrap().parse::<i32>().unwrap()).collect::<Vec<_>>()
+    };
+    let before = replacements().len();
+    let mut client = command(lab, &[&format!("--upgrade={}", daemon::ours().display())]);
+    let mut client = client.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let begun = now();
+    let pid = loop {
+        if let Some(pid) = replacements().get(before) {
+            kill(parent, Signal::SIGSTOP).unwrap();
+            break *pid;
+        }
+        assert!(now() < begun + LIMIT, "no replacement is started");
+    };
+    await_idle(pid);
+    let in_time = lab.router(1).vrrp_pid() == present;
+    if in_time {
+        kill(Pid::from_raw(pid), Signal::SIGSTOP).unwrap();
+    }
+    kill(parent, Signal::SIGCONT).unwrap();
+    if in_time {
+        return Some((client, pid));
+    }
+    assert!(client.wait().unwrap().success());
+    None
+}
+
+/// A replacement that hangs at the moment at which it is to take over: the present process, which has handed over already, continues
+/// in time, and the next replacement succeeds.
+#[test]
+fn the_present_process_continues_if_its_replacement_does_not_begin() {
+    let _turn = machine::alone();
+    let mut lab = Lab::new(2);
+    let interval = Duration::from_millis(400);
+    lab.router(1).configure(&many(1, 1, 200, interval));
+    lab.router(2).configure(&many(1, 1, 100, interval));
+    start(&mut lab, 1);
+    wait_until(LIMIT, "router 1 is master", || lab.router(1).log().contains("Entering MASTER STATE"));
+    start(&mut lab, 2);
+    wait_until(LIMIT, "router 2 is backup", || lab.router(2).log().contains("Entering BACKUP STATE"));
+    lab.wire.await_advert(1, 1, Duration::ZERO, LIMIT);
+    let before = status(&mut lab);
+    let mut found = None;
+    for _ in 0..20 {
+        found = stopped_replacement(&mut lab);
+        if found.is_some() {
+            break;
+        }
+    }
+    let (client, hangs) = found.expect("the replacement is stopped in time");
+    let present = lab.router(1).vrrp_pid();
+    wait_until(LIMIT, "the parent gives it up", || lab.router(1).log().contains("The present VRRP process continues"));
+    let continued = now();
+    assert_eq!(lab.router(1).vrrp_pid(), present);
+    lab.wire.await_advert(1, 1, continued, LIMIT);
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    wait_until(LIMIT, "the next replacement has begun", || {
+        let pid = lab.router(1).vrrp_pid();
+        pid != present && pid != hangs
+    });
+    let log = lab.router(1).log();
+    for line in
+        ["The new VRRP process has not begun within 250 ms", "has not begun in time; continuing", "Upgrade complete"]
+    {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    let replaced = now();
+    lab.wire.await_advert(1, 1, replaced, LIMIT);
+    wait_until(LIMIT, "only one process is left", || [present, hangs].iter().all(|pid| activity(*pid).is_none()));
+    // The other router has noticed nothing, and the past goes on.
+    assert_eq!(lab.wire.adverts(2, 1, Duration::ZERO), []);
+    assert!(!lab.router(2).log().contains("Entering MASTER STATE"), "{}", lab.router(2).log());
+    let after = status(&mut lab);
+    continues(&after, &before);
+    assert_eq!(lab.router(1).log().matches("Entering MASTER STATE").count(), after_resumes(&lab.router(1).log()));
+    assert!(lab.router(1).stop().1.success());
+    assert!(!lab.router(1).file("vrrp.pid").exists());
+}
+
+/// Number of lines of a master in a log: the first, and those of processes that resume.
+fn after_resumes(log: &str) -> usize {
+    1 + log.matches("(resuming").count()
+}

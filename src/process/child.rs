@@ -104,7 +104,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
         saved = await_go(&mut channel).context("take over from the previous process")?;
     }
     let pid_file = role.pid_file(options, &names);
-    let status = lock_pid_file(&pid_file).and_then(|_locked| {
+    let status = lock_pid_file(&pid_file).and_then(|locked| {
         (role.kind().run)(ChildStart {
             options,
             config,
@@ -114,6 +114,7 @@ fn process(role: Role, options: &Options) -> Result<u8, Failure> {
             engine,
             clean_up,
             pid_file: pid_file.clone(),
+            locked,
             dumps: dump::setting(options, &names),
             channel,
             signals,
@@ -175,8 +176,10 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
                 | Message::Result(..)
                 | Message::Prepared
                 | Message::Go
-                | Message::HandOver
+                | Message::HandOver(_)
                 | Message::HandedOver
+                | Message::Resume
+                | Message::Resumed
                 | Message::Learnt
                 | Message::ReloadWanted
                 | Message::Late(_)
@@ -189,7 +192,8 @@ fn receive_config(channel: &mut Channel) -> io::Result<First> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-/// Waits until the previous process has exited. Its state precedes the message that tells that; other messages are for the loop.
+/// Waits until the previous process has exited or keeps still. Its state precedes the message that tells that; other messages are
+/// for the loop.
 fn await_go(channel: &mut Channel) -> io::Result<SavedState> {
     let mut reactor = Reactor::new()?;
     reactor.register(channel, Token(0), Interest::READABLE)?;

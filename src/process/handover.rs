@@ -88,6 +88,8 @@ pub(super) struct Child {
     pub(super) since: Duration,
     /// Whether it hands over to its replacement in order.
     pub(super) hands_over: bool,
+    /// Whether it continues on order after it has handed over.
+    pub(super) resumes: bool,
     /// Octets of a message of it that has arrived in part.
     pub(super) incoming: Vec<u8>,
 }

@@ -112,6 +112,25 @@ impl PidFile {
         Ok(())
     }
 
+    /// Unlocks the file for a replacement of this process.
+    pub fn release(&self) {
+        // An error has no remedy; the replacement reports that the file is locked.
+        let _ = self.file.unlock();
+    }
+
+    /// Locks and writes the file again, as the replacement has not lived. It may have removed the file.
+    ///
+    /// # Errors
+    /// If another process has locked it, or it cannot be used any more.
+    pub fn regain(&mut self, pid: u32) -> Result<(), PidFileError> {
+        let mut regained = PidFile::lock(&self.path)?;
+        regained.write(pid)?;
+        // The former handle must not remove the file.
+        self.ours = None;
+        *self = regained;
+        Ok(())
+    }
+
     /// Whether the path still names our file, with the content that we wrote.
     fn is_ours(&self) -> io::Result<bool> {
         let mut found = [0; LARGEST];
@@ -136,6 +155,44 @@ mod tests {
 
     use super::super::files::tests::unfit;
     use super::*;
+
+    /// A replacement has locked the file, or has removed it too.
+    #[test]
+    fn a_file_is_released_and_regained() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.pid");
+        let mut ours = PidFile::lock(&path).unwrap();
+        ours.write(1).unwrap();
+        for removes in [false, true] {
+            assert!(matches!(PidFile::lock(&path), Err(PidFileError::Running)));
+            ours.release();
+            let mut theirs = PidFile::lock(&path).unwrap();
+            theirs.write(2).unwrap();
+            assert!(matches!(ours.regain(1), Err(PidFileError::Running)));
+            if !removes {
+                theirs.ours = None;
+            }
+            drop(theirs);
+            assert_eq!(path.exists(), !removes);
+            ours.regain(1).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+        }
+        drop(ours);
+        assert!(!path.exists());
+    }
+
+    /// The replacement has not even locked it.
+    #[test]
+    fn a_file_is_regained_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.pid");
+        let mut ours = PidFile::lock(&path).unwrap();
+        ours.write(1).unwrap();
+        ours.release();
+        ours.regain(1).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+        assert!(matches!(PidFile::lock(&path), Err(PidFileError::Running)));
+    }
 
     #[test]
     fn only_a_regular_file_of_our_own_is_used() {

@@ -137,6 +137,12 @@ impl<T: Record + Default + PartialEq> RecordFile<T> {
         }
     }
 
+    /// As [`RecordFile::save`], although another process may have written the file meanwhile.
+    pub(super) fn save_again(&mut self, record: &T) {
+        self.last.clear();
+        self.save(record);
+    }
+
     fn text_of(&self, record: &T) -> serde_json::Result<String> {
         let (content, version, boot) = (T::NAME, T::VERSION, self.boot.as_deref());
         serde_json::to_string(&Written { content, version, boot, record }).map(|text| text + "\n")

@@ -148,6 +148,15 @@ impl HmacState {
         SavedHmac { ahead: self.ahead, sent, senders: self.senders.clone() }
     }
 
+    /// Passes over the numbers that a replacement may have used which has continued with this state and has ended soon.
+    pub(super) fn pass_over(&mut self, config: &AuthHmac) {
+        // Otherwise the numbers are times, which have passed.
+        if config.anti_replay == AntiReplay::Monotonic {
+            self.sent = self.sent.map(|sent| beyond_block(beyond_block(sent)));
+            self.unsaved = true;
+        }
+    }
+
     /// Continues with the state of a predecessor. Its time is kept after a crash, but not by another run of the daemon
     /// (`same_run`), where the system clock may have been set meanwhile.
     pub(super) fn restore(&mut self, saved: &SavedHmac, same_run: bool) {

@@ -109,6 +109,19 @@ impl Vrrp {
         Checkpoint { instances, trackers, past, handed_over: None }
     }
 
+    /// Passes over the numbers that a replacement may have used which has resumed from the checkpoint of this process and has ended
+    /// soon: receivers refuse numbers that do not exceed the last.
+    pub fn pass_over_numbers(&mut self) {
+        for row in self.tables.instances.values_mut() {
+            if row.state == State::Master && row.sequence > 0 {
+                row.sequence = block(row.sequence_to_resume()).1;
+            }
+            if let Some(settings) = &row.config.auth_hmac {
+                row.hmac.pass_over(settings);
+            }
+        }
+    }
+
     /// Restores the states of a predecessor before [`Event::Stop`](super::Event::Stop), without a start, so that the stop
     /// is reported as the predecessor would have reported it. The caller must not send the resulting adverts.
     pub fn resume_to_stop(&mut self, checkpoint: &Checkpoint) {

@@ -42,6 +42,8 @@ pub(super) const KIND: Kind = Kind {
     given_pid_file: |options| options.bfd_pid_file.as_ref(),
     configured: |config| !config.bfd.is_empty(),
     allowed: |options| !options.no_bfd,
+    // Less than a usual detection time.
+    begins_within: Duration::from_millis(250),
     leftovers: |_, _| Vec::new(),
     usable: usable::<bfd::Indices, bfd::Checkpoint>,
     run,
@@ -68,7 +70,7 @@ struct BfdProcess {
 
 fn run(start: ChildStart<'_>) -> io::Result<()> {
     let (indices, checkpoint) = start.predecessor::<BfdProcess>();
-    let ChildStart { config, clean_up, dumps, channel, signals, log, .. } = start;
+    let ChildStart { config, clean_up, locked, dumps, channel, signals, log, .. } = start;
     let global = &config.global;
     let settings = global.bfd_process.clone();
     let descriptors = config.bfd.len();
@@ -85,7 +87,19 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     };
     let shell = Shell::new(auto_priority, log)?;
     let (agents, views, held) = (None, Vec::new(), None);
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held, clean_up, dumps })?.run()
+    Harness::new(Parts {
+        process,
+        shell,
+        signals,
+        channel,
+        agents,
+        views,
+        held,
+        clean_up,
+        dumps,
+        pid_file: Some(locked),
+    })?
+    .run()
 }
 
 impl Process for BfdProcess {
@@ -195,6 +209,15 @@ impl Process for BfdProcess {
 
     fn last_checkpoint(&mut self) -> bfd::Checkpoint {
         self.bfd.last_checkpoint()
+    }
+
+    /// Only one process can listen on the ports.
+    fn keep_still(&mut self) {
+        self.sockets = BfdSockets::new(PACKETS);
+    }
+
+    fn resume(&mut self, shell: &mut Loop) {
+        self.listen(shell);
     }
 
     fn held(&self) {}

@@ -86,6 +86,8 @@ pub(super) const KIND: Kind = Kind {
     given_pid_file: |options| options.checkers_pid_file.as_ref(),
     configured: |config| config.has_virtual_servers,
     allowed: |options| options.check_only || !options.vrrp_only,
+    // Nobody notices when no checks are made for a moment.
+    begins_within: Duration::from_secs(2),
     leftovers: held::leftovers::<Held>,
     usable: usable::<check::Indices, Checkpoint>,
     run,
@@ -157,6 +159,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         engine,
         clean_up,
         pid_file,
+        locked,
         dumps,
         channel,
         signals,
@@ -225,7 +228,19 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     if !clean_up {
         views.push(direct_notifications(&SERVICE, &process.check, engine, shell.log.clone()));
     }
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
+    Harness::new(Parts {
+        process,
+        shell,
+        signals,
+        channel,
+        agents,
+        views,
+        held: Some(held),
+        clean_up,
+        dumps,
+        pid_file: Some(locked),
+    })?
+    .run()
 }
 
 /// Descriptors that the checks may need: one each for its connection.

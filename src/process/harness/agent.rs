@@ -58,6 +58,9 @@ pub(in crate::process) struct Service<M: Reporter + 'static> {
 pub(in crate::process) trait Agents<M: Reporter> {
     /// The subagent for a new configuration; `None` if the current one stays.
     fn follow(&mut self, global: &Global, log: &Log) -> Option<Next<M>>;
+
+    /// The current subagent was dropped.
+    fn dropped(&mut self);
 }
 
 /// The next subagent; `None` in it if SNMP is disabled.
@@ -145,6 +148,10 @@ impl<M: Reporter + HasSystem + 'static> Agents<M> for Configured<M> {
         }
         self.socket = wanted;
         Some(Next(self.socket.clone().and_then(|(socket, _)| self.make(&socket, global, log))))
+    }
+
+    fn dropped(&mut self) {
+        self.socket = None;
     }
 }
 

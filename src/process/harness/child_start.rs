@@ -14,6 +14,7 @@ use crate::process::cli::Options;
 use crate::process::engine::EngineStart;
 use crate::process::ipc::{Channel, SavedState};
 use crate::process::ipvs_host::IpvsHost;
+use crate::process::pidfile::PidFile;
 use crate::reactor::Signals;
 use crate::state::Opened;
 use crate::system::HasSystem;
@@ -34,6 +35,8 @@ pub(in crate::process) struct ChildStart<'c> {
     /// The child only removes the entries that a predecessor has left in the kernel.
     pub(in crate::process) clean_up: bool,
     pub(in crate::process) pid_file: PathBuf,
+    /// The same, with the pid of this process.
+    pub(in crate::process) locked: PidFile,
     /// What the dumps depend on besides the rows.
     pub(in crate::process) dumps: Setting,
     pub(in crate::process) channel: Channel,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::thread::CapabilitySet;
 
@@ -36,6 +37,8 @@ pub(in crate::process) struct Kind {
     pub(in crate::process) configured: fn(&Config) -> bool,
     /// Whether the command line allows it to run (`-P`, `-C`, `-B`).
     pub(in crate::process) allowed: fn(&Options) -> bool,
+    /// How long a replacement may take to begin at first, while the present process keeps still.
+    pub(in crate::process) begins_within: Duration,
     /// The entries that the last process with this pid file has left in the kernel, as text.
     pub(in crate::process) leftovers: fn(&Path, &Log) -> Vec<String>,
     /// Whether a process of this program can continue the state of another; the parts of it that are lost.

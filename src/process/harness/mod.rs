@@ -33,6 +33,7 @@ mod address_log;
 mod agent;
 mod child_start;
 mod direct;
+mod hand_over;
 mod kind;
 mod orders;
 mod shell;

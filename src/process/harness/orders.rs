@@ -31,8 +31,8 @@ pub(super) enum Order {
     Status(u32),
     /// Carry out a command of a client, with this number.
     Command(u32, Command),
-    /// Hand over to a replacement: send the last checkpoint, and do nothing any more.
-    HandOver,
+    /// Hand over to a replacement: send the last checkpoint, and keep still, at most for this time.
+    HandOver(Option<Duration>),
     /// Report how late the event loop was.
     ReportLateness,
     /// Take what the parent knows of the daemon, and send notifications of the news.
@@ -41,11 +41,22 @@ pub(super) enum Order {
     Connect(Listener, OwnedFd),
 }
 
+/// Why a process that kept still continues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// The parent has ordered it, or has exited.
+    Ordered,
+    /// The time is over.
+    Expired,
+}
+
 /// The sources of orders: signals and the channel to the parent.
 pub(super) struct Orders {
     signals: Signals,
     channel: Channel,
     parent_gone: bool,
+    /// Messages have arrived while this process kept still.
+    waiting: bool,
 }
 
 impl Orders {
@@ -53,12 +64,18 @@ impl Orders {
     pub(super) fn new(signals: Signals, channel: Channel, reactor: &Reactor, token: Token) -> io::Result<Orders> {
         reactor.register(&signals, token, Interest::READABLE)?;
         reactor.register(&channel, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Orders { signals, channel, parent_gone: false })
+        Ok(Orders { signals, channel, parent_gone: false, waiting: false })
+    }
+
+    /// Whether there is something to read that the reactor may not report.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.waiting
     }
 
     /// Reads pending signals and messages, and answers hellos.
     pub(super) fn read(&mut self, log: &Log) -> io::Result<Vec<Order>> {
         let mut orders = Vec::new();
+        self.waiting = false;
         for signal in self.signals.read()? {
             match signal {
                 Caught::Named(Signal::SIGTERM | Signal::SIGINT) => orders.push(Order::Stop),
@@ -95,6 +112,9 @@ impl Orders {
                 | Message::Prepared
                 | Message::Go
                 | Message::HandedOver
+                // Too late: this process has continued already.
+                | Message::Resume
+                | Message::Resumed
                 | Message::Learnt
                 | Message::Origin(_)
                 | Message::Engine(_)
@@ -103,7 +123,9 @@ impl Orders {
                 | Message::ReloadWanted
                 | Message::Late(_)
                 | Message::Ready => {}
-                Message::HandOver => orders.push(Order::HandOver),
+                Message::HandOver(limit) => {
+                    orders.push(Order::HandOver(limit.map(|limit| Duration::from_millis(limit.into()))));
+                }
                 Message::StatusWanted(number) => orders.push(Order::Status(number)),
                 Message::Command(number, octets) => match serde_json::from_slice(&octets) {
                     Ok(command) => orders.push(Order::Command(number, command)),
@@ -143,25 +165,47 @@ impl Orders {
         let _ = self.channel.send(&Message::Learnt);
     }
 
-    /// Sends what is left and waits until the parent kills this process, at most until a time limit.
-    pub(super) fn await_end(&mut self, limit: Duration) {
+    /// Reports to the parent that this process, which had handed over, continues.
+    pub(super) fn report_resumed(&mut self) {
+        // An error means that the parent has exited.
+        let _ = self.channel.send(&Message::Resumed);
+    }
+
+    /// Sends what is left and keeps still until the parent kills this process or has it continue, at most for a time. Answers
+    /// hellos meanwhile; other messages are for the next [`Orders::read`].
+    pub(super) fn keep_still(&mut self, limit: Duration) -> Over {
         let until = clock::now() + limit;
-        loop {
-            // An error means that the parent has exited: this process stops, as after any loss of the parent.
-            if self.channel.flush().is_err() {
-                return;
-            }
-            let rest = until.saturating_sub(clock::now());
-            let wanted = if self.channel.is_sent() { PollFlags::empty() } else { PollFlags::OUT };
-            let mut source = [PollFd::new(&self.channel, wanted)];
-            let timeout = Timespec { tv_sec: 0, tv_nsec: rest.subsec_nanos().into() };
-            // A signal is read by the loop.
-            let _ = poll(&mut source, Some(&timeout));
-            let [source] = source;
-            if rest.is_zero() || source.revents().intersects(PollFlags::HUP | PollFlags::ERR) {
-                return;
+        let (mut over, mut others) = (None, Vec::new());
+        while over.is_none() {
+            over = self.still_turn(until, &mut others);
+        }
+        self.channel.put_back(others);
+        self.waiting = true;
+        over.unwrap_or(Over::Expired)
+    }
+
+    fn still_turn(&mut self, until: Duration, others: &mut Vec<Message>) -> Option<Over> {
+        // An error means that the parent has exited: this process stops, as after any loss of the parent.
+        let Ok(messages) = self.channel.receive() else { return Some(Over::Ordered) };
+        let mut resumes = false;
+        for message in messages {
+            match message {
+                Message::Resume => resumes = true,
+                Message::Hello(_) => drop(self.channel.send(&message)),
+                other => others.push(other),
             }
         }
+        let rest = until.saturating_sub(clock::now());
+        if resumes || self.channel.flush().is_err() {
+            return Some(Over::Ordered);
+        }
+        if rest.is_zero() {
+            return Some(Over::Expired);
+        }
+        let unsent = if self.channel.has_unsent() { PollFlags::OUT } else { PollFlags::empty() };
+        // A signal is read by the loop.
+        let _ = poll(&mut [PollFd::new(&self.channel, PollFlags::IN | unsent)], Timespec::try_from(rest).ok().as_ref());
+        None
     }
 
     /// Asks the parent to read the configuration again.

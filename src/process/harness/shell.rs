@@ -125,6 +125,12 @@ pub(in crate::process) trait Process: Sized + 'static {
         self.checkpoint()
     }
 
+    /// Closes what only one process can have open: a replacement begins.
+    fn keep_still(&mut self) {}
+
+    /// Continues after [`Process::keep_still`]: the replacement has ended. It may have worked for a moment.
+    fn resume(&mut self, _shell: &mut Shell<Self>) {}
+
     /// The entries that the process has in the kernel.
     fn held(&self) -> Self::Held;
 

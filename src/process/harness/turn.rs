@@ -15,13 +15,11 @@ use crate::notify::dump::{self, Dump, DumpFile, Setting};
 use crate::notify::view::{FinishLimits, View, show_changes};
 use crate::process::context::Context;
 use crate::process::ipc::Channel;
+use crate::process::pidfile::PidFile;
 use crate::process::record_file::RecordFile;
 use crate::reactor::{Ready, Signals};
 use crate::status::Clock;
 use crate::system::HasSystem;
-
-/// How long a process that has handed over waits for its end: it neither sends nor answers meanwhile.
-const HAND_OVER_LIMIT: Duration = Duration::from_millis(250);
 
 /// The parts of a loop.
 pub(in crate::process) struct Parts<P: Process> {
@@ -40,36 +38,41 @@ pub(in crate::process) struct Parts<P: Process> {
     pub(in crate::process) clean_up: bool,
     /// What the dumps depend on besides the rows.
     pub(in crate::process) dumps: Setting,
+    /// The locked pid file.
+    pub(in crate::process) pid_file: Option<PidFile>,
 }
 
 /// A process with its event loop.
 pub(in crate::process) struct Harness<P: Process> {
     pub(super) process: P,
     pub(super) shell: Shell<P>,
-    orders: Orders,
-    agents: Option<Box<dyn Agents<P::Machines>>>,
+    pub(super) orders: Orders,
+    pub(super) agents: Option<Box<dyn Agents<P::Machines>>>,
     /// The current subagent; `None` without SNMP.
-    agent: Option<Box<dyn Subagent<P::Machines>>>,
+    pub(super) agent: Option<Box<dyn Subagent<P::Machines>>>,
     /// Subagents of earlier configurations that are closing their sessions.
-    leaving: Vec<Leaving<P::Machines>>,
+    pub(super) leaving: Vec<Leaving<P::Machines>>,
     views: Vec<Box<dyn View<P::Machines>>>,
     /// Writes the dumps.
     writer: dump::Writer,
     /// What the dumps depend on besides the rows.
     dumps: Setting,
-    held: Option<RecordFile<P::Held>>,
+    pub(super) held: Option<RecordFile<P::Held>>,
     /// The checkpoint last sent to the parent.
-    checkpoint: Option<P::Checkpoint>,
-    clean_up: bool,
+    pub(super) checkpoint: Option<P::Checkpoint>,
+    pub(super) clean_up: bool,
     /// Number of reloads so far.
     reloads: u32,
     /// When the stop began.
     stopped_at: Duration,
+    pub(super) pid_file: Option<PidFile>,
+    /// The process has kept still, so its timers are late for a known reason.
+    pub(super) kept_still: bool,
 }
 
 impl<P: Process> Harness<P> {
     pub(in crate::process) fn new(parts: Parts<P>) -> io::Result<Harness<P>> {
-        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, dumps } = parts;
+        let Parts { process, shell, signals, channel, agents, mut views, held, clean_up, dumps, pid_file } = parts;
         let orders = Orders::new(signals, channel, &shell.reactor, ORDERS).context("listen to the parent process")?;
         let writer = dump::Writer::start(shell.log.clone()).context("start the thread of dump files")?;
         views.insert(0, Box::new(shell.log.clone()));
@@ -89,6 +92,8 @@ impl<P: Process> Harness<P> {
             clean_up,
             reloads: 0,
             stopped_at,
+            pid_file,
+            kept_still: false,
         };
         harness.follow_agents();
         Ok(harness)
@@ -123,7 +128,7 @@ impl<P: Process> Harness<P> {
     /// One turn, in the order described in the [harness](super).
     pub(super) fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<()> {
         let busy = self.shell.wait(self.deadline(), ready)?;
-        let (mut ordered, mut agent_ready) = (false, false);
+        let (mut ordered, mut agent_ready) = (self.orders.are_waiting(), false);
         let (agent, leaving) = (self.agent.as_deref(), &self.leaving);
         ready.retain(|source| {
             let of_agent = agent.is_some_and(|agent| agent.has_token(source.token))
@@ -170,7 +175,8 @@ impl<P: Process> Harness<P> {
 
     fn timers_turn(&mut self) {
         let now = self.shell.now();
-        if let Some(due) = self.shell.next_timer().filter(|due| *due <= now) {
+        let excused = std::mem::take(&mut self.kept_still);
+        if let Some(due) = self.shell.next_timer().filter(|due| *due <= now && !excused) {
             let late = now.saturating_sub(due);
             self.shell.meter.record(late, now);
             self.shell.auto_priority.note(late, &self.shell.log);
@@ -187,7 +193,7 @@ impl<P: Process> Harness<P> {
 
     /// Sends the checkpoint, reconciles the kernel, and has the views show the changes. The checkpoint comes first: a
     /// replacement must know of every change that a view has shown.
-    fn update_views(&mut self) {
+    pub(super) fn update_views(&mut self) {
         let changed = std::mem::take(&mut self.shell.save) || !self.shell.changes.is_empty();
         let at_once = std::mem::take(&mut self.shell.save_at_once);
         if at_once || (changed && P::CHECKPOINT_DELAY.is_zero()) {
@@ -225,7 +231,7 @@ impl<P: Process> Harness<P> {
         }
     }
 
-    fn save_checkpoint(&mut self) {
+    pub(super) fn save_checkpoint(&mut self) {
         let checkpoint = self.process.checkpoint();
         if self.checkpoint.as_ref() != Some(&checkpoint) {
             self.orders.save_checkpoint(&checkpoint, &self.shell.log);
@@ -233,24 +239,7 @@ impl<P: Process> Harness<P> {
         }
     }
 
-    /// Hands over to a replacement that is prepared: sends the last checkpoint, after which nothing is counted or shown any more,
-    /// and waits for the end by the parent. If that does not come, this process continues, and the checkpoint is one for a crash.
-    fn hand_over(&mut self) {
-        if self.shell.is_stopping() || self.clean_up {
-            return;
-        }
-        self.process.settle(&mut self.shell);
-        self.update_views();
-        let checkpoint = self.process.last_checkpoint();
-        self.orders.save_checkpoint(&checkpoint, &self.shell.log);
-        self.orders.report_handed_over();
-        self.orders.await_end(HAND_OVER_LIMIT);
-        self.shell.log.warning("The replacement of this process has not begun in time; continuing");
-        self.checkpoint = None;
-        self.save_checkpoint();
-    }
-
-    fn save_held(&mut self) {
+    pub(super) fn save_held(&mut self) {
         if let Some(kept) = &mut self.held {
             kept.save(&self.process.held());
         }
@@ -258,7 +247,7 @@ impl<P: Process> Harness<P> {
 
     /// Changes to the subagent of the new configuration, or passes the configuration to the one that stays. An old subagent
     /// delivers its notifications before it closes.
-    fn follow_agents(&mut self) {
+    pub(super) fn follow_agents(&mut self) {
         let (Some(agents), Some(global)) = (&mut self.agents, &self.process.machines().system().global) else { return };
         let Some(next) = agents.follow(global, &self.shell.log) else {
             self.agent.iter_mut().for_each(|agent| agent.configure(Some(global)));
@@ -302,7 +291,7 @@ impl<P: Process> Harness<P> {
                     self.update_views();
                     self.orders.send_result(number, &result, &self.shell.log);
                 }
-                Order::HandOver => self.hand_over(),
+                Order::HandOver(limit) => self.hand_over(limit),
                 Order::ReportLateness => {
                     let late = self.shell.meter.last_minute(self.shell.now());
                     self.orders.send_lateness(late);

@@ -75,6 +75,11 @@ impl Channel {
         self.outgoing.is_empty() && self.unread.is_empty() && self.descriptors.is_empty()
     }
 
+    /// Whether octets wait to be sent.
+    pub fn has_unsent(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
     /// Queues a message and sends as much as the socket accepts; call [`Channel::flush`] when it is writable again.
     pub fn send(&mut self, message: &Message) -> io::Result<()> {
         self.queue(message, None)

@@ -53,9 +53,12 @@ pub(super) fn encode(message: &Message) -> Option<Encoded> {
         Message::Prepared => (21, NOTHING),
         Message::Go => (22, NOTHING),
         Message::Engine(start) => (31, start.octets().to_vec().into()),
-        Message::HandOver => (32, NOTHING),
+        Message::HandOver(None) => (32, NOTHING),
+        Message::HandOver(Some(limit)) => (32, limit.to_be_bytes().to_vec().into()),
         Message::HandedOver => (33, NOTHING),
         Message::Learnt => (34, NOTHING),
+        Message::Resume => (35, NOTHING),
+        Message::Resumed => (36, NOTHING),
     };
     let length = shared.iter().fold(body.len(), |sum, piece| sum.saturating_add(piece.len()));
     let mut own = u32::try_from(length).ok()?.to_be_bytes().to_vec();
@@ -103,9 +106,11 @@ pub(super) fn decode(kind: u8, mut body: Vec<u8>) -> Option<Message> {
         21 => Some(Message::Prepared),
         22 => Some(Message::Go),
         31 => EngineStart::from_octets(&body).map(Message::Engine),
-        32 => Some(Message::HandOver),
+        32 => Some(Message::HandOver(first_number(&body))),
         33 => Some(Message::HandedOver),
         34 => Some(Message::Learnt),
+        35 => Some(Message::Resume),
+        36 => Some(Message::Resumed),
         _ => None,
     }
 }

@@ -43,10 +43,15 @@ pub enum Message {
     Prepared,
     /// From the parent, after indices and checkpoint: begin.
     Go,
-    /// From the parent: a replacement is prepared; send the last checkpoint, and do nothing any more.
-    HandOver,
-    /// From the child, after its last checkpoint: it does nothing any more.
+    /// From the parent: a replacement is prepared; send the last checkpoint, and keep still until the end, or until
+    /// [`Message::Resume`], at most for this time in milliseconds. A parent without a time does not know how to resume.
+    HandOver(Option<u32>),
+    /// From the child, after its last checkpoint: it keeps still.
     HandedOver,
+    /// From the parent, after [`Message::HandedOver`]: the replacement has ended; continue.
+    Resume,
+    /// From the child, after [`Message::HandedOver`]: it has waited long enough, and continues.
+    Resumed,
     /// From the child: a caller on D-Bus wants the configuration to be read again.
     ReloadWanted,
     /// From the child, with each hello: how late its event loop was in the last minute.

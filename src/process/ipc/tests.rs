@@ -42,9 +42,12 @@ fn each_kind_of_message_arrives_as_it_was_sent() {
         Message::StandBy,
         Message::Prepared,
         Message::Go,
-        Message::HandOver,
+        Message::HandOver(None),
+        Message::HandOver(Some(12)),
         Message::HandedOver,
         Message::Learnt,
+        Message::Resume,
+        Message::Resumed,
     ];
     messages.iter().for_each(|message| ours.send(message).unwrap());
     assert_eq!(theirs.receive().unwrap(), messages);

@@ -78,6 +78,8 @@ impl Parent {
                     unanswered: None,
                     hellos: 0,
                     hands_over: child.hands_over,
+                    resumes: child.resumes,
+                    failed: 0,
                     told: VecDeque::new(),
                     unconfirmed: 0,
                 }),

@@ -99,6 +99,8 @@ impl Parent {
             unanswered: None,
             hellos: 0,
             hands_over: true,
+            resumes: true,
+            failed: 0,
             told: VecDeque::new(),
             unconfirmed: 1,
         })
@@ -117,7 +119,7 @@ impl Parent {
             Task::CleanUp => channel.send(&Message::CleanUp)?,
             Task::Work => self.link(role, channel)?,
             // When it begins.
-            Task::Standby => {}
+            Task::Standby | Task::Begin => {}
         }
         channel.send(&Message::Config(self.plan.snapshot.clone()))
     }
@@ -148,7 +150,7 @@ impl Parent {
         // After an error the child has exited; SIGCHLD reports that.
         let Ok(messages) = child.channel.receive() else { return };
         let (mut parts, mut results, mut prepared) = (Vec::new(), Vec::new(), false);
-        let (mut wants_reload, mut handed_over) = (false, false);
+        let (mut wants_reload, mut handed_over, mut resumed) = (false, false, None);
         let mut reports = false;
         for message in messages {
             match message {
@@ -161,6 +163,7 @@ impl Parent {
                 Message::Prepared => prepared = true,
                 Message::Learnt => drop(child.told.pop_front()),
                 Message::HandedOver => handed_over = true,
+                Message::Resumed => (resumed, handed_over) = (Some(handed_over), false),
                 Message::ReloadWanted => wants_reload = true,
                 Message::Late(late) => {
                     child.late = late;
@@ -175,7 +178,8 @@ impl Parent {
                 | Message::CleanUp
                 | Message::StandBy
                 | Message::Go
-                | Message::HandOver
+                | Message::HandOver(_)
+                | Message::Resume
                 | Message::Link(_)
                 | Message::Origin(_)
                 | Message::Engine(_) => {}
@@ -183,14 +187,20 @@ impl Parent {
         }
         let _ = child.channel.flush();
         let role = child.role;
+        let begun = child.task == Task::Begin && child.unconfirmed == 0;
         parts.into_iter().for_each(|(number, octets)| self.take_status(role, number, &octets));
         results.into_iter().for_each(|(number, octets): (u32, Vec<u8>)| self.take_result(number, &octets));
         if prepared {
             self.retire_child(role);
         }
-        // Without its replacement it would be missed.
-        if handed_over && self.has_standby(role) {
-            self.kill_child(role);
+        if handed_over {
+            self.begin_replacement(role);
+        }
+        if let Some(unheard) = resumed {
+            self.has_resumed(role, unheard);
+        }
+        if begun {
+            self.replacement_has_begun(role);
         }
         if reports {
             self.tell(&[]);

@@ -142,6 +142,8 @@ enum Key {
     Kill(Role),
     /// A child that does not hand over to its standby is killed.
     Retire(Role),
+    /// A replacement that does not begin is killed.
+    Begin(Role),
     /// A child that was killed at the stop has not exited.
     GiveUp(Role),
     /// A script for start or stop has run too long.
@@ -337,6 +339,7 @@ impl Parent {
                     Key::Restart(role) => self.start_child(role),
                     Key::Kill(role) => self.kill_at_stop(role),
                     Key::Retire(role) => self.not_retired(role),
+                    Key::Begin(role) => self.replacement_is_late(role),
                     Key::GiveUp(role) => self.give_up(role),
                     Key::SlowReload => self.reload_is_slow(),
                     Key::ReloadTime => self.reload_time_due(),

@@ -20,6 +20,8 @@ pub(super) enum Task {
     CleanUp,
     /// To prepare for the work, and to begin it when told.
     Standby,
+    /// To begin the work, while the process that it replaces keeps still.
+    Begin,
 }
 
 /// A running child.
@@ -41,6 +43,10 @@ pub(super) struct Running {
     pub(super) hellos: u32,
     /// Whether it knows [`HandOver`](crate::process::ipc::Message::HandOver); that of an earlier release does not.
     pub(super) hands_over: bool,
+    /// Whether it knows [`Resume`](crate::process::ipc::Message::Resume); that of an earlier release does not.
+    pub(super) resumes: bool,
+    /// Number of its replacements that have not begun.
+    pub(super) failed: u32,
     /// News that were sent to it, and that it has not confirmed.
     pub(super) told: VecDeque<Vec<News>>,
     /// Number of configurations that were sent to it and that it has not reported to run with.

@@ -77,7 +77,7 @@ impl Parent {
         let name = role.name();
         match task {
             _ if status.success() => {}
-            Task::Work | Task::Standby => {
+            Task::Work | Task::Standby | Task::Begin => {
                 self.log.error(format_args!("The {name} process did not stop cleanly ({status})"));
                 self.clean_up(role);
             }

@@ -203,6 +203,7 @@ impl Parent {
             pid: child.process.id(),
             since: child.since,
             hands_over: child.hands_over,
+            resumes: child.resumes,
             incoming: child.channel.incoming().to_vec(),
         });
         let saved = self.saved.iter().map(|(role, saved)| {

@@ -1,5 +1,7 @@
 //! The properties of the VRRP process.
 
+use std::time::Duration;
+
 use super::checkpoint::Checkpoint;
 use super::start::run;
 use crate::kernel::capabilities;
@@ -26,6 +28,8 @@ pub(in crate::process) const KIND: Kind = Kind {
         !config.instances.is_empty() || !config.static_addresses.is_empty() || has_routing
     },
     allowed: |options| options.vrrp_only || !options.check_only,
+    // Less than a Master_Down_Interval of the usual intervals of adverts.
+    begins_within: Duration::from_millis(250),
     leftovers: held::leftovers::<Held>,
     usable: usable::<vrrp::Indices, Checkpoint>,
     run,

@@ -43,7 +43,8 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     // A replacement does not overwrite tracked files, which users may have changed.
     let first = start.saved.checkpoint.is_none();
     let init_files = if first { InitFiles::AsWritten } else { InitFiles::IfMissing };
-    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, dumps, channel, signals, log, .. } = start;
+    let ChildStart { options, config, ipvs, engine, clean_up, pid_file, locked, dumps, channel, signals, log, .. } =
+        start;
     let (held, found) = held::start(&pid_file, log.clone())?;
     let (sequences, recalled) = sequences::start(&pid_file, log.clone())?;
     let global = &config.global;
@@ -113,5 +114,17 @@ pub(super) fn run(start: ChildStart<'_>) -> io::Result<()> {
     if !clean_up {
         views.push(direct_notifications(&SERVICE, &process.vrrp, engine, shell.log.clone()));
     }
-    Harness::new(Parts { process, shell, signals, channel, agents, views, held: Some(held), clean_up, dumps })?.run()
+    Harness::new(Parts {
+        process,
+        shell,
+        signals,
+        channel,
+        agents,
+        views,
+        held: Some(held),
+        clean_up,
+        dumps,
+        pid_file: Some(locked),
+    })?
+    .run()
 }

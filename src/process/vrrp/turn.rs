@@ -213,6 +213,11 @@ impl Process for VrrpProcess {
         Checkpoint { states: self.vrrp.last_checkpoint(), ..self.checkpoint() }
     }
 
+    fn resume(&mut self, _shell: &mut Loop) {
+        self.vrrp.pass_over_numbers();
+        self.sequences.save_again(&self.vrrp.sequences(false));
+    }
+
     fn held(&self) -> Held {
         self.vrrp.held()
     }

@@ -87,6 +87,7 @@ impl World {
             }
             Message::Checkpoint(octets) => format!("checkpoint {}", from_sections::<Count>(&octets).unwrap().record.0),
             Message::HandedOver => "handed over".to_owned(),
+            Message::Resumed => "resumed".to_owned(),
             other => format!("{other:?}"),
         };
         parent.receive().unwrap_or_default().into_iter().map(text).collect()
@@ -290,6 +291,14 @@ impl<const COARSE: bool> Process for Fake<COARSE> {
         Count(1000 + self.count)
     }
 
+    fn keep_still(&mut self) {
+        self.record("keeps still");
+    }
+
+    fn resume(&mut self, _shell: &mut Shell<Self>) {
+        self.record("resumes");
+    }
+
     fn held(&self) -> Names {
         self.record("held");
         Names(vec![self.name()])
@@ -350,6 +359,11 @@ impl Agents<Machines> for FakeAgents {
         }
         self.agent.clone_from(&wanted);
         Some(Next(wanted.map(|name| Box::new(FakeAgent(Rc::clone(&self.world), name)) as _)))
+    }
+
+    fn dropped(&mut self) {
+        self.world.borrow_mut().record("agent dropped");
+        self.agent = None;
     }
 }
 
@@ -430,10 +444,20 @@ impl<const COARSE: bool> Loop<COARSE> {
             held: Some(RecordFile::start(place, log).unwrap().0),
             clean_up,
             dumps: Setting::default(),
+            pid_file: None,
         };
         let mut harness = Harness::new(parts).unwrap();
         harness.start().unwrap();
         Loop { harness, world, ready: Vec::new(), log: lines, lines: Vec::new(), record: Some(record) }
+    }
+
+    /// The parent's end of the channel.
+    pub(super) fn parent(&mut self) -> Channel {
+        self.world.borrow_mut().parent.take().unwrap()
+    }
+
+    pub(super) fn give_back_parent(&mut self, parent: Channel) {
+        self.world.borrow_mut().parent = Some(parent);
     }
 
     /// Runs one turn; earlier calls are dropped.

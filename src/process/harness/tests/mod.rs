@@ -50,29 +50,60 @@ fn a_turn_handles_packets_then_timers_then_orders_then_the_rest() {
     });
 }
 
-/// The last checkpoint is exact: nothing happens after it. A process that is not replaced in time goes on, and says that its state is
-/// not exact any more before anything else happens.
+/// The last checkpoint is exact: nothing happens after it. A process whose replacement does not begin in time goes on, and says that its
+/// state is not exact any more before anything else happens.
 #[test]
 fn a_process_hands_over_and_goes_on_if_it_is_not_replaced() {
+    for (limit, waits, says) in [(None, ms(250), None), (Some(400), ms(400), Some("resumed"))] {
+        in_thread(move || {
+            let mut lab = Loop::<false>::start(false);
+            lab.turn();
+            lab.sent_to_parent();
+            lab.on_receive("A goes up");
+            lab.send(&Message::HandOver(limit));
+            lab.send(&Message::Config(config("B")));
+            lab.arrive(ms(10), &[token(0), ORDERS, AGENT]);
+            let begun = std::time::Instant::now();
+            lab.turn();
+            assert!(begun.elapsed() >= waits, "it waits for its end");
+            let calls = lab.take_calls();
+            let expected =
+                ["view A goes up", "last checkpoint", "agent dropped", "keeps still", "resumes", "configure B"];
+            assert_eq!(in_order(&calls, &expected), expected, "{calls:?}");
+            let sent = ["checkpoint 1001", "handed over", "indices A", "checkpoint 1", "indices B", "ready"];
+            let mut sent = sent.to_vec();
+            says.into_iter().for_each(|says| sent.insert(2, says));
+            assert_eq!(lab.sent_to_parent(), sent);
+            assert!(lab.logged("The replacement of this process has not begun in time; continuing"));
+        });
+    }
+}
+
+/// The parent has it continue, and what has arrived meanwhile is not lost. It is not taken for hanging.
+#[test]
+fn a_process_that_keeps_still_answers_hellos_and_continues_on_order() {
     in_thread(|| {
         let mut lab = Loop::<false>::start(false);
         lab.turn();
         lab.sent_to_parent();
-        lab.on_receive("A goes up");
-        lab.send(&Message::HandOver);
-        lab.send(&Message::Config(config("B")));
-        lab.arrive(ms(10), &[token(0), ORDERS, AGENT]);
+        lab.send(&Message::HandOver(Some(60_000)));
+        lab.arrive(ms(10), &[ORDERS]);
+        let parent = lab.parent();
         let begun = std::time::Instant::now();
+        let orders = std::thread::spawn(move || {
+            let mut parent = parent;
+            std::thread::sleep(ms(100));
+            for message in [Message::Hello(7), Message::Config(config("B")), Message::Resume] {
+                parent.send(&message).unwrap();
+            }
+            parent
+        });
         lab.turn();
-        assert!(begun.elapsed() >= ms(250), "it waits for its end");
-        let calls = lab.take_calls();
-        let expected = ["view A goes up", "last checkpoint", "configure B", "agent"];
-        assert_eq!(in_order(&calls, &expected), expected, "{calls:?}");
-        let waiting = calls.iter().skip_while(|call| *call != "last checkpoint").nth(1);
-        assert_eq!(waiting.map(String::as_str), Some("checkpoint"), "{calls:?}");
-        let sent = ["checkpoint 1001", "handed over", "checkpoint 1", "indices B", "ready"];
-        assert_eq!(lab.sent_to_parent(), sent);
-        assert!(lab.logged("The replacement of this process has not begun in time; continuing"));
+        assert!((ms(100)..ms(30_000)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        lab.give_back_parent(orders.join().unwrap());
+        assert_eq!(lab.sent_to_parent(), ["checkpoint 1000", "handed over", "Hello(7)", "indices A", "checkpoint 0"]);
+        lab.turn();
+        assert_eq!(lab.sent_to_parent(), ["indices B", "ready"]);
     });
 }
 
