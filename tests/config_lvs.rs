@@ -63,7 +63,10 @@ fn nothing_is_configured_without_virtual_servers() {
     let c = config("virtual_server_group g { 10.0.0.1 80 }\n");
     assert!(!c.has_virtual_servers);
     assert_eq!(c.lvs.groups[0].entries, [GroupEntry::Address(to("10.0.0.1:80"))]);
-    assert_eq!((c.lvs.timeouts, c.lvs.sync_daemon, c.lvs.vs_stats_interval), ([0; 3], None, 5 * SECOND));
+    assert_eq!(
+        (c.lvs.settings.timeouts, c.lvs.settings.sync_daemon, c.lvs.settings.vs_stats_interval),
+        ([0; 3], None, 5 * SECOND)
+    );
     assert!(!config("virtual_server 10.0.0.1 80 { }").has_virtual_servers);
     assert!(config("virtual_server 10.0.0.1 80 { sorry_server 10.0.0.2 80 }").has_virtual_servers);
 }
@@ -394,14 +397,14 @@ fn global_settings() {
          vrrp_instance VI {\n interface eth0\n virtual_router_id 55\n virtual_ipaddress { 10.0.0.9 }\n}\n\
          virtual_server 10.0.0.1 80 {\n real_server 10.0.1.1 80 { TCP_CHECK { } }\n}\n",
     );
-    assert_eq!(lvs.timeouts, [900, 0, 30]);
-    let daemon = lvs.sync_daemon.unwrap();
+    assert_eq!(lvs.settings.timeouts, [900, 0, 30]);
+    let daemon = lvs.settings.sync_daemon.unwrap();
     assert_eq!((daemon.interface.as_str(), daemon.instance.as_deref(), daemon.id), ("eth0", Some("VI"), 9));
     assert_eq!((daemon.max_len, daemon.port, daemon.ttl), (Some(1400), Some(8849), Some(3)));
     assert_eq!(daemon.group, Some("224.0.0.99".parse().unwrap()));
-    assert_eq!((lvs.vs_stats_interval, lvs.rs_stats_interval), (SECOND / 2, 5 * SECOND));
-    assert!(lvs.init_notifies && lvs.no_checker_emails && lvs.process.no_swap);
-    assert_eq!((lvs.process.nice, lvs.process.rt_priority), (Some(-5), Some(4)));
+    assert_eq!((lvs.settings.vs_stats_interval, lvs.settings.rs_stats_interval), (SECOND / 2, 5 * SECOND));
+    assert!(lvs.settings.init_notifies && lvs.settings.no_checker_emails && lvs.settings.process.no_swap);
+    assert_eq!((lvs.settings.process.nice, lvs.settings.process.rt_priority), (Some(-5), Some(4)));
     assert!(lvs.virtual_servers[0].real_servers[0].checkers[0].log_all_failures);
     assert_eq!(lvs.tls.certificate.as_deref(), Some("/cert"));
     assert_eq!(lvs.tls.password.as_ref().unwrap().0, "hunter2");
@@ -418,7 +421,8 @@ fn the_sync_daemon_has_the_id_of_its_instance() {
         ("lvs_sync_daemon eth1 id 7", "", ("eth1", None, 7)),
         ("", "lvs_sync_daemon_interface eth2", ("eth2", Some("VI"), 55)),
     ] {
-        let daemon = lvs(&format!("global_defs {{\n{global}\n}}\n{instance}{line}\n}}\n")).sync_daemon.unwrap();
+        let daemon =
+            lvs(&format!("global_defs {{\n{global}\n}}\n{instance}{line}\n}}\n")).settings.sync_daemon.unwrap();
         assert_eq!((daemon.interface.as_str(), daemon.instance.as_deref(), daemon.id), wanted, "{global}{line}");
     }
 }

@@ -134,7 +134,7 @@ fn servers_and_quorums_have_their_subjects() {
     assert_eq!(check_mail(&quorum(QuorumStatus::Shutdown), &tables), None);
 
     // With no_checker_emails, one mail about the server, with the reason of the failed checker.
-    tables.lvs.no_checker_emails = true;
+    tables.lvs.settings.no_checker_emails = true;
     let row = tables.checkers.get_mut(&(SERVER, 1)).unwrap();
     (row.up, row.reason) = (false, "refused".into());
     assert_eq!(check_mail(&checker(false), &tables), None);

@@ -159,7 +159,7 @@ impl Check {
                 }
                 continue;
             }
-            if self.tables.lvs.init_notifies {
+            if self.tables.lvs.settings.init_notifies {
                 for server in self.tables.real_server_ids(id) {
                     self.report_server(server, Cause::Initial);
                 }

@@ -41,7 +41,7 @@ impl Tables {
         let mut trackers = config.trackers;
         tables.links.configure(std::mem::take(&mut trackers.interfaces));
         tables.trackers.configure(trackers, indices.trackers);
-        tables.sync_daemon = config.lvs.sync_daemon;
+        tables.sync_daemon = config.lvs.settings.sync_daemon;
         tables.system = System::new(version, config.global);
         tables.resolve_all();
         tables

@@ -47,7 +47,7 @@ impl Vrrp {
         }
         self.change_objects(Owner::Static, statics, true);
         self.tables.system.configure(config.global, self.turn.now);
-        self.tables.sync_daemon = config.lvs.sync_daemon;
+        self.tables.sync_daemon = config.lvs.settings.sync_daemon;
         self.change_groups(config.sync_groups);
         let scripts: Vec<u32> = self.tables.trackers.scripts.keys().copied().collect();
         let known = self.tables.trackers.indices();

@@ -261,7 +261,7 @@ fn the_start_reports_the_quorum_and_with_rs_init_notifies_the_servers() {
         row.sorry_server = has_sorry.then(|| sorry(S));
         row.real_servers.iter_mut().for_each(|server| server.checkers[0].alpha = alpha);
         let mut lvs = lvs(vec![row]);
-        lvs.init_notifies = init_notifies;
+        lvs.settings.init_notifies = init_notifies;
         let mut site = Site::new(lvs);
         let case = format!("alpha {alpha}, quorum {quorum}, {hysteresis}, sorry {has_sorry}, init {init_notifies}");
         assert_eq!(start_reports(&mut site), (servers, quorums), "{case}");

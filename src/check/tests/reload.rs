@@ -302,7 +302,7 @@ fn the_initial_state_of_a_service_is_reported_once() {
     site.take_changes();
 
     let mut lvs = lvs(vec![alpha.clone(), row.clone()]);
-    lvs.init_notifies = true;
+    lvs.settings.init_notifies = true;
     let mut other = Site::new(lvs);
     other.check.resume(&site.check.checkpoint());
     other.servers.clone_from(&site.servers);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::lvs::Lvs;
-use super::super::model::{self, AdvertBuffer, GarpGroup, LvsDefaults, Version};
+use super::super::model::{self, AdvertBuffer, GarpGroup, Version};
 use super::super::node::Node;
 use super::buffers;
 use super::global::Defaults;
@@ -53,14 +53,6 @@ pub(super) fn shown(tree: &[Node<'_>], of: &Defaults, garp_groups: Vec<GarpGroup
         log_all_failures: blocks.iter().rev().find_map(|b| b.flag("checker_log_all_failures")).unwrap_or(false),
         check_log: last("reload_check_config").map(|node| node.text(0).unwrap_or_default().to_owned()),
         allow_if_changes: last("dynamic_interfaces").is_some_and(|node| node.text(0).is_some()),
-        lvs: LvsDefaults {
-            timeouts: lvs.timeouts,
-            sync_daemon: lvs.sync_daemon.clone(),
-            vs_stats_interval: lvs.vs_stats_interval,
-            rs_stats_interval: lvs.rs_stats_interval,
-            init_notifies: lvs.init_notifies,
-            no_checker_emails: lvs.no_checker_emails,
-            process: lvs.process.clone(),
-        },
+        lvs: lvs.settings.clone(),
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::buffer::AdvertBuffer;
-use super::lvs::SyncDaemon;
-use super::process::ProcessSettings;
+use super::lvs::LvsSettings;
 
 /// Settings of `global_defs` that are merged into other blocks, and those of the checker process. Only the dumps read them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,7 +50,7 @@ pub struct Defaults {
     /// `dynamic_interfaces allow_if_changes`.
     pub allow_if_changes: bool,
     /// Settings of the checker process.
-    pub lvs: LvsDefaults,
+    pub lvs: LvsSettings,
 }
 
 /// Global defaults of gratuitous ARP.
@@ -90,25 +89,6 @@ pub struct GarpGroup {
     pub interfaces: Vec<String>,
 }
 
-/// Settings of the checker process that all processes show.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct LvsDefaults {
-    /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = that of the kernel.
-    pub timeouts: [u32; 3],
-    /// `lvs_sync_daemon`.
-    pub sync_daemon: Option<SyncDaemon>,
-    /// `snmp_vs_stats_update_interval`.
-    pub vs_stats_interval: Duration,
-    /// `snmp_rs_stats_update_interval`.
-    pub rs_stats_interval: Duration,
-    /// `rs_init_notifies`.
-    pub init_notifies: bool,
-    /// `no_checker_emails`.
-    pub no_checker_emails: bool,
-    /// `checker_priority` and the like.
-    pub process: ProcessSettings,
-}
-
 impl Default for Defaults {
     /// The settings of an empty file.
     fn default() -> Defaults {
@@ -132,7 +112,7 @@ impl Default for Defaults {
             log_all_failures: false,
             check_log: None,
             allow_if_changes: false,
-            lvs: LvsDefaults::default(),
+            lvs: LvsSettings::default(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub use auth_hmac::{AntiReplay, AuthHmac, HmacKey, HmacMode};
 pub use bfd::BfdInstance;
 pub use buffer::{AdvertBuffer, NetlinkBuffers, ReceiveBuffer};
 pub use dbus::Dbus;
-pub use defaults::{Defaults, GarpDefaults, GarpGroup, LvsDefaults};
+pub use defaults::{Defaults, GarpDefaults, GarpGroup};
 pub use dumps::Dumps;
 pub use fifo::{Fifo, Fifos};
 pub use firewall::{Firewall, IpvsMarks};

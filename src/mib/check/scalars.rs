@@ -42,13 +42,13 @@ pub(super) const SCALARS: [ScalarView<Check>; 12] = [
     ScalarView::new(oid![6, 9], "lvsSyncDaemonMcastGroupAddrValue", Syntax::INET_ADDRESS, |data| {
         daemon(data)?.group.map(octets)
     }),
-    ScalarView::new(oid![7, 1], "lvsTimeoutTcp", TIMEOUT, |data| timeout(data.tables().lvs.timeouts[0])),
-    ScalarView::new(oid![7, 2], "lvsTimeoutTcpFin", TIMEOUT, |data| timeout(data.tables().lvs.timeouts[1])),
-    ScalarView::new(oid![7, 3], "lvsTimeoutUdp", TIMEOUT, |data| timeout(data.tables().lvs.timeouts[2])),
+    ScalarView::new(oid![7, 1], "lvsTimeoutTcp", TIMEOUT, |data| timeout(data.tables().lvs.settings.timeouts[0])),
+    ScalarView::new(oid![7, 2], "lvsTimeoutTcpFin", TIMEOUT, |data| timeout(data.tables().lvs.settings.timeouts[1])),
+    ScalarView::new(oid![7, 3], "lvsTimeoutUdp", TIMEOUT, |data| timeout(data.tables().lvs.settings.timeouts[2])),
 ];
 
 fn daemon(data: &Check) -> Option<&SyncDaemon> {
-    data.tables().lvs.sync_daemon.as_ref()
+    data.tables().lvs.settings.sync_daemon.as_ref()
 }
 
 /// A setting; 0 stands for the kernel's default.

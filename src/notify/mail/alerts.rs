@@ -44,7 +44,7 @@ pub fn mail(change: &vrrp::Change, tables: &vrrp::Tables) -> Option<Alert> {
 /// Each verdict of a checker is mailed; with `no_checker_emails`, only changes of the real server. The stop of the daemon is
 /// not mailed, as no server has failed.
 pub fn check_mail(change: &check::Change, tables: &check::Tables) -> Option<Alert> {
-    let per_server = tables.lvs.no_checker_emails;
+    let per_server = tables.lvs.settings.no_checker_emails;
     match change {
         check::Change::Checker { id, up, .. } if !per_server => {
             // The log line has the checker and the reason.

@@ -79,7 +79,7 @@ pub(super) const KIND: Kind = Kind {
     network: capabilities::CHECKERS,
     capabilities: |options, config| {
         let snmp = config.global.snmp_checker || options.snmp;
-        needs::common(options, &config.lvs.process, config.checker_needs(), snmp)
+        needs::common(options, &config.lvs.settings.process, config.checker_needs(), snmp)
     },
     pid_file: "checkers",
     log_file: "check",
@@ -166,7 +166,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
         log,
     } = start;
     let (held, found) = held::start::<Held>(&pid_file, log.clone())?;
-    let settings = config.lvs.process.clone();
+    let settings = config.lvs.settings.process.clone();
     // Only the first process of a daemon flushes: a replacement keeps the connections.
     let flush = config.global.lvs_flush && saved.checkpoint.is_none();
     let init_files = match saved.checkpoint {
@@ -190,7 +190,7 @@ fn run(start: ChildStart<'_>) -> io::Result<()> {
     buffers.apply(netlink_buffers(&check), &shell.log);
     let watch = Watch::start(reactor, MONITOR, address_log, watched(&check))?;
     let lvs = &check.tables().lvs;
-    let director = Director::new(flush, lvs.timeouts, checkpoint.timeouts, found.services);
+    let director = Director::new(flush, lvs.settings.timeouts, checkpoint.timeouts, found.services);
     let ipvs = Ipvs::start(director, &host).context("open a socket for IPVS")?;
     reactor.register(&ipvs, IPVS, Interest::READABLE).context("watch the thread of IPVS")?;
     let mut marks = Marks::new(found.tables, [MARKS, MARKS_WATCH]);
@@ -251,7 +251,7 @@ fn descriptors(tables: &Tables) -> usize {
 /// How often the kernel's IPVS table is read.
 fn refresh_interval(tables: &Tables) -> Duration {
     let lvs = &tables.lvs;
-    lvs.vs_stats_interval.min(lvs.rs_stats_interval).max(Duration::from_millis(500))
+    lvs.settings.vs_stats_interval.min(lvs.settings.rs_stats_interval).max(Duration::from_millis(500))
 }
 
 impl Process for CheckerProcess {
@@ -377,7 +377,7 @@ impl Process for CheckerProcess {
         // A new watch reports the value of each file, for which new checkers wait.
         self.files = watch_files(&self.check.tables().lvs.track_files, InitFiles::IfMissing).context(WATCH_FILES)?;
         shell.reactor.register(&self.files, FILES, Interest::READABLE)?;
-        self.ipvs.set_timeouts(self.check.tables().lvs.timeouts);
+        self.ipvs.set_timeouts(self.check.tables().lvs.settings.timeouts);
         self.marks.follow(&self.check);
         self.synchronise(&[SyncRole::Master, SyncRole::Backup], shell);
         Ok(())
@@ -487,7 +487,7 @@ impl CheckerProcess {
 
     /// Runs an `lvs_sync_daemon` that follows no instance.
     fn synchronise(&mut self, roles: &[SyncRole], shell: &Loop) {
-        let daemon = self.check.tables().lvs.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
+        let daemon = self.check.tables().lvs.settings.sync_daemon.as_ref().filter(|daemon| daemon.instance.is_none());
         if let Err(error) = self.sync_daemon.want(daemon, roles, &shell.reactor, &shell.log) {
             shell.log.error(format_args!("Cannot start IPVS synchronisation: {error}"));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::lvs::{Lvs, Secret, SyncDaemon, TlsMaterial};
+use super::super::super::lvs::{Lvs, LvsSettings, Secret, SyncDaemon, TlsMaterial};
 use super::super::super::node::Node;
 use super::super::super::place::At;
 use super::super::super::value::Value;
@@ -30,13 +30,15 @@ pub(super) fn build(tree: &[Node<'_>], globals: &[&Node<'_>], instances: &[Built
     };
     Lvs {
         tls: tls(tree),
-        timeouts: last("lvs_timeouts").map_or([0; 3], |node| timeouts(node, ctx)),
-        sync_daemon,
-        vs_stats_interval: stats("snmp_vs_stats_update_interval"),
-        rs_stats_interval: stats("snmp_rs_stats_update_interval"),
-        init_notifies: last("rs_init_notifies").is_some(),
-        no_checker_emails: last("no_checker_emails").is_some(),
-        process: process::settings("checker", "keepalived_lvs", last, ctx),
+        settings: LvsSettings {
+            timeouts: last("lvs_timeouts").map_or([0; 3], |node| timeouts(node, ctx)),
+            sync_daemon,
+            vs_stats_interval: stats("snmp_vs_stats_update_interval"),
+            rs_stats_interval: stats("snmp_rs_stats_update_interval"),
+            init_notifies: last("rs_init_notifies").is_some(),
+            no_checker_emails: last("no_checker_emails").is_some(),
+            process: process::settings("checker", "keepalived_lvs", last, ctx),
+        },
         ..Lvs::default()
     }
 }

@@ -35,6 +35,13 @@ pub struct Lvs {
     pub track_files: Vec<TrackFile>,
     /// `SSL`.
     pub tls: TlsMaterial,
+    /// Settings of `global_defs`.
+    pub settings: LvsSettings,
+}
+
+/// Settings of the checker process in `global_defs`, which the dumps of all processes show.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LvsSettings {
     /// `lvs_timeouts`: tcp, tcpfin, udp in seconds, 0 = leave the kernel's.
     pub timeouts: [u32; 3],
     /// `lvs_sync_daemon`.
