@@ -70,8 +70,11 @@ test: setup
 # The long forms of the labs, the labs of SNMP with snmpd of Debian 13, the package, and the files for network management systems.
 soak: setup
 	@tests/peer/fetch-trixie.sh
-	LAB_SOAK=1 cargo test --release --test lab_snmpd_hurts --test lab_hostile --test lab_kills --test lab_upgrade --test lab_trap_targets --test lab_mibs_beside_c --test lab_check_mib --test config_bounds -- --nocapture --test-threads 1
-	LAB_SNMPD=trixie cargo test --release --test lab_snmp --test lab_snmp_contexts --test lab_snmp_reload --test lab_snmpd_hurts --test lab_trap_targets -- --test-threads 1
+	LAB_SOAK=1 cargo test --release --test labs_alone --test config_bounds -- --nocapture --test-threads 1
+	LAB_SOAK=1 cargo test --release --test labs -- --nocapture --test-threads 1 upgrade:: trap_targets:: mibs_beside_c::
+	LAB_SOAK=1 cargo test --release --test labs_uml -- --nocapture check_mib::
+	LAB_SNMPD=trixie cargo test --release --test labs -- --test-threads 1 snmp:: snmp_contexts:: snmp_reload:: trap_targets::
+	LAB_SNMPD=trixie cargo test --release --test labs_alone -- --test-threads 1 snmpd_hurts::
 	$(MAKE) deb-test
 	$(MAKE) nms-test
 

@@ -1,44 +1,57 @@
 #!/usr/bin/env bash
-# Runs all tests. The labs mostly wait, so the other tests compute beside them, at a lower priority. RUST_TEST_THREADS (6) is the
-# number of tests of one program that run at the same time: more than there are CPUs, for the same reason. Labs that measure time
-# take a lock for themselves, which all others share. Some long labs that measure nothing run beside the others too.
+# Runs all tests, in three lanes: the labs, which mostly wait; the labs in user-mode Linux; and all others, which compute, at a lower
+# priority. Labs that measure time follow, with the machine for themselves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export RUST_TEST_THREADS=${RUST_TEST_THREADS:-6}
-lock=${TMPDIR:-/tmp}/keepalived-labs.lock
+# Number of labs that run at the same time: more than there are processors, as they mostly wait.
+threads=${RUST_TEST_THREADS:-8}
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
-# Labs of the second lane: none of them may take the lock for itself.
-beside=(lab_bad_input lab_checkers lab_http_checkers lab_ipvlan lab_replaced lab_samples notify_scripts)
-others=(--lib --bins)
-labs=()
-for path in tests/*.rs tests/*/main.rs; do
-  name=${path#tests/}
-  name=${name%/main.rs}
-  name=${name%.rs}
-  case " ${beside[*]} " in *" $name "*) continue ;; esac
-  case $name in lab_*) labs+=("--test=$name") ;; *) others+=("--test=$name") ;; esac
-done
-others+=(--doc)
+run() {
+  cargo test --workspace --no-fail-fast "$@"
+}
 
-# One program at a time, so that a lab that waits for the lock gets its turn.
-second_lane() {
-  local failed=0
-  for target in "${others[@]}"; do
-    flock --shared "$lock" nice -n 5 cargo test --quiet --workspace --no-fail-fast "$target" || failed=1
+labs() {
+  RUST_TEST_THREADS=$threads run --test=labs
+}
+
+# Here a thread is a test that waits for the kernels, or runs beside them.
+uml() {
+  RUST_TEST_THREADS=100 run --test=labs_uml
+}
+
+# One program at a time.
+others() {
+  local programs=() failed=0 path name
+  for path in tests/*.rs tests/*/main.rs snmp/tests/*/main.rs; do
+    name=${path%/main.rs}
+    name=$(basename "$name" .rs)
+    case $name in labs | labs_*) ;; *) programs+=("--test=$name") ;; esac
   done
-  cargo test --quiet --workspace --no-fail-fast "${beside[@]/#/--test=}" || failed=1
+  for program in --lib --bins "${programs[@]}" --doc; do
+    nice -n 5 cargo test --quiet --workspace --no-fail-fast "$program" || failed=1
+  done
   return "$failed"
 }
 
+alone() {
+  run --test=labs_alone
+}
+
+# Runs a lane with its output in a file.
+lane() {
+  "$1" >"$logs/$1" 2>&1 || echo "$1" >>"$logs/failed"
+}
+
 cargo test --workspace --no-run
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-first=0
-second=0
-second_lane >"$log" 2>&1 &
-cargo test --workspace --no-fail-fast "${labs[@]}" || first=$?
-wait $! || second=$?
-cat "$log"
-if [ "$first" -ne 0 ]; then echo "Labs have failed; see above." >&2; fi
-if [ "$second" -ne 0 ]; then echo "Tests of the second lane have failed; see above." >&2; fi
-[ "$first" -eq 0 ] && [ "$second" -eq 0 ]
+lane uml &
+lane others &
+labs || echo labs >>"$logs/failed"
+wait
+cat "$logs/uml" "$logs/others"
+alone || echo alone >>"$logs/failed"
+if [ -e "$logs/failed" ]; then
+  echo "Tests have failed, see above: $(paste -sd ' ' "$logs/failed")" >&2
+  exit 1
+fi

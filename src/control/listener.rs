@@ -109,13 +109,20 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
+impl Listener {
+    /// Removes the file if it is still ours.
+    pub(super) fn remove(&self) {
         let ours = self.file.metadata().and_then(|ours| Ok(is_same(&ours, &self.path.symlink_metadata()?)));
         if ours.unwrap_or(false) {
             // At the exit an error has no remedy.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 

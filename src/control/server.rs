@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub struct Server {
     orders: Sender<Order>,
     waker: Waker,
     thread: JoinHandle<()>,
+    listener: Arc<Listener>,
 }
 
 impl Server {
@@ -33,9 +35,11 @@ impl Server {
         let (events, feeder) = feed()?;
         let (orders, received) = channel();
         let waker = feeder.waker().clone();
-        let mut worker = Worker::new(listener, Access { owner: geteuid().as_raw(), group }, feeder, received)?;
+        let listener = Arc::new(listener);
+        let mut worker =
+            Worker::new(Arc::clone(&listener), Access { owner: geteuid().as_raw(), group }, feeder, received)?;
         let thread = background::spawn("control", move || worker.run())?;
-        Ok(Server { events, orders, waker, thread })
+        Ok(Server { events, orders, waker, thread, listener })
     }
 
     /// The events since the last call: at most one for each accepted connection.
@@ -61,12 +65,14 @@ impl Server {
         self.waker.wake();
     }
 
-    /// Sends the answers so far and removes the socket; waits for that at most for `limit`.
+    /// Sends the answers so far, waiting for that at most for `limit`, and removes the socket.
     pub fn finish(self, limit: Duration) {
-        let Server { events, thread, .. } = self;
+        let Server { events, thread, listener, .. } = self;
         // This ends the thread.
         drop(events);
         background::await_end(&thread, limit);
+        // On a busy machine the thread, which has the lowest priority, may not have come to its end.
+        listener.remove();
     }
 }
 

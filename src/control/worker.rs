@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ enum Key {
 
 /// The thread's state.
 pub(super) struct Worker {
-    listener: Listener,
+    listener: Arc<Listener>,
     access: Access,
     feeder: Feeder<Event>,
     orders: Receiver<Order>,
@@ -66,7 +67,7 @@ pub(super) struct Worker {
 impl Worker {
     /// `group` of `access` is that of the listener.
     pub(super) fn new(
-        listener: Listener,
+        listener: Arc<Listener>,
         access: Access,
         feeder: Feeder<Event>,
         orders: Receiver<Order>,

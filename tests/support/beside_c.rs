@@ -1,4 +1,5 @@
 //! Walks of our daemon and of C keepalived, compared object by object. docs/snmp.md names each object that differs.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

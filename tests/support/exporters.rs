@@ -1,6 +1,7 @@
 //! What two exporters for Prometheus make of the dump files, re-expressed: mehdy/keepalived-exporter (MIT), which reads
 //! `keepalived.data` with its scripts and `keepalived.stats`, and gen2brain/keepalived_exporter, which joins the two by order.
 //! Where a parser has an error, so have these.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 //!
 //! Keeps only the parts that tests use: name, identifier, syntax, access, status, units, index and lists
 //! of objects. The modules must be well formed, which another test checks with `smilint`.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -16,6 +16,11 @@ use crate::process::{Proc, is_gone, output_of};
 use crate::snmp::Snmp;
 use crate::{Stamp, now, wait_for, wait_until};
 
+/// Time limit for a process to write its pid file, on a busy machine.
+const STARTED: Duration = Duration::from_secs(20);
+/// Time limit for the end of a daemon; configurations of some labs let it wait for 15 s.
+const STOPPED: Duration = Duration::from_secs(40);
+
 /// A router; it runs at most one daemon, and an snmpd after [`Router::start_snmp`].
 #[derive(Debug)]
 pub struct Router {
@@ -194,7 +199,7 @@ impl Router {
         let pids = self.daemon_pids();
         let at = now();
         self.daemon().kill_group();
-        wait_until(Duration::from_secs(2), "all processes of the group have exited after kill -9", || {
+        wait_until(STOPPED, "all processes of the group have exited after kill -9", || {
             pids.iter().all(|&pid| is_gone(pid))
         });
         at
@@ -204,7 +209,7 @@ impl Router {
     pub fn stop(&mut self) -> (Stamp, ExitStatus) {
         let at = now();
         self.daemon().signal(Signal::SIGTERM);
-        (at, self.daemon().wait(Duration::from_secs(10)))
+        (at, self.daemon().wait(STOPPED))
     }
 
     /// The pid of the VRRP process, from its pid file.
@@ -224,7 +229,7 @@ impl Router {
 
     fn pid_of(&self, file: &str) -> i32 {
         let file = self.file(file);
-        wait_for(Duration::from_secs(5), "the process has written its pid file", || {
+        wait_for(STARTED, "the process has written its pid file", || {
             fs::read_to_string(&file).ok()?.trim().parse().ok()
         })
     }

@@ -1,7 +1,7 @@
 //! User-mode Linux: a second kernel as a process, for features that this machine's kernel may not have (IPVS).
 //!
 //! Its root is the host's file system, read only, so it runs the same programs; see `tests/uml/init.sh`. The tests of a
-//! file that wrap their bodies in [`inside`] are run there one after the other, shared between two kernels.
+//! program that wrap their bodies in [`inside`] are run there one after the other, shared between two kernels.
 
 use std::any::type_name;
 use std::fs;
@@ -30,10 +30,10 @@ pub struct Report {
 
 /// Memory of the kernel.
 const MEMORY: &str = "mem=1G";
-/// Number of kernels that run the tests of a file.
+/// Number of kernels that run the tests of a program.
 const KERNELS: usize = 2;
-/// Time limit for all tests of a file.
-const LIMIT: Duration = Duration::from_secs(600);
+/// Time limit for all tests of a program.
+const LIMIT: Duration = Duration::from_secs(900);
 /// Environment variable that is set for test processes inside.
 const MARK: &str = "LAB_UML";
 /// The programs that a run needs, with their Debian packages.
@@ -70,6 +70,14 @@ pub fn inside<T: FnOnce()>(test: T) {
         None => {
             panic!("no result from user-mode Linux, status {:?}\n{}\n{}", report.status, report.output, report.console)
         }
+    }
+}
+
+/// Runs `test` on the host only, beside other labs: for tests in a file whose others run [`inside`].
+pub fn outside(test: impl FnOnce()) {
+    if !is_inside() {
+        let _turn = machine::shared();
+        test();
     }
 }
 
@@ -152,7 +160,10 @@ pub fn run_this_program(limit: Duration) -> Report {
 /// The arguments of the command line that select tests.
 fn chosen() -> Vec<String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (options, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|word| word.starts_with('-'));
+    // These select none.
+    let selects = |word: &String| word != "--nocapture" && !word.starts_with("--test-threads=");
+    let (options, names): (Vec<String>, Vec<String>) =
+        arguments.into_iter().filter(selects).partition(|word| word.starts_with('-'));
     // With options that take values it is unknown which arguments are names: then all tests are run.
     if options.iter().all(|option| option == "--exact") { [names, options].concat() } else { Vec::new() }
 }
