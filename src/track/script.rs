@@ -123,7 +123,8 @@ impl Script {
         let wanted = Reading::of(success);
         if self.reading == wanted {
             self.count = 0;
-            return Outcome { other_result, changed: false };
+            // The first result of a script with `init_fail`, until which an instance may wait.
+            return Outcome { other_result, changed: first };
         }
         self.count = self.count.saturating_add(1);
         let needed = if success { self.config.rise } else { self.config.fall };

@@ -182,29 +182,49 @@ fn own<'t>(row: &'t Instance, of_group: &'t [Track]) -> impl Iterator<Item = &'t
     row.config.trackers.iter().filter(move |entry| !replaced(entry))
 }
 
-/// The present reading of an entry's tracker.
+/// The present reading of an entry's tracker. A script with `init_fail` is no fault before its first result, as in C
+/// keepalived: a start is not reported as a fault, and a master stays master when a reload adds the script.
 fn reading(around: Surroundings<'_>, entry: &Track) -> Reading {
-    match entry.kind {
-        TrackerKind::Interface => Reading::of(around.interfaces.named(&entry.name).is_some_and(|link| link.up)),
-        kind => around.trackers.find(kind, &entry.name).map_or(Reading::Unknown, |id| around.trackers.reading(id)),
+    if entry.kind == TrackerKind::Interface {
+        return Reading::of(around.interfaces.named(&entry.name).is_some_and(|link| link.up));
     }
+    let Some(id) = around.trackers.find(entry.kind, &entry.name) else { return Reading::Unknown };
+    let is_initial = || around.trackers.scripts.get(&id.1).is_some_and(|script| script.row.initial);
+    if entry.kind == TrackerKind::Script && entry.weight == 0 && is_initial() {
+        return Reading::Unknown;
+    }
+    around.trackers.reading(id)
 }
 
 /// Whether the first state of an instance cannot be decided yet: a link is being created, or a tracker with weight 0 has
-/// no result.
+/// no result, or a file or process with any weight, which have one at once.
 pub(super) fn is_undecided(around: Surroundings<'_>, row: &Instance) -> bool {
-    let undecided = || tracked(around, row).any(|entry| reading(around, entry).effect(entry) == Effect::Undecided);
+    let undecided = || {
+        tracked(around, row).any(|entry| {
+            let reading = reading(around, entry);
+            let prompt = matches!(entry.kind, TrackerKind::File | TrackerKind::Process);
+            (prompt && reading == Reading::Unknown) || reading.effect(entry) == Effect::Undecided
+        })
+    };
     around.awaits_links(row) || (row.fault.is_none() && !row.resumes_master && undecided())
 }
 
 /// The entries whose weights count for the priority, and whether they are those of the group.
 fn counted<'t>(around: Surroundings<'t>, row: &'t Instance) -> impl Iterator<Item = (&'t Track, bool)> {
     let group = around.group_of(row);
-    // Without `tracking_weight`, weights of single members do not count: members must not differ in priority.
-    let counts = group.is_none_or(|group| group.config.tracking_weight);
+    // Without `tracking_weight`, weights of single members do not count, except those of interfaces and processes as in
+    // C keepalived.
+    let tracking_weight = group.is_none_or(|group| group.config.tracking_weight);
+    let counts =
+        move |entry: &&Track| tracking_weight || matches!(entry.kind, TrackerKind::Interface | TrackerKind::Process);
     let of_group = group.map_or(&[][..], |group| &group.config.trackers);
-    let own = own(row, of_group).filter(move |_| counts).map(|entry| (entry, false));
-    own.chain(of_group.iter().map(|entry| (entry, true)))
+    // A member that is in fault when its interface is down has nothing of the weight of that interface.
+    let is_own = move |entry: &&Track| {
+        let own = row.config.device().filter(|_| !row.config.dont_track_primary);
+        entry.kind == TrackerKind::Interface && own == Some(entry.name.as_str())
+    };
+    let own = own(row, of_group).filter(counts).map(|entry| (entry, false));
+    own.chain(of_group.iter().filter(move |entry| !is_own(entry)).map(|entry| (entry, true)))
 }
 
 /// A tracker entry and its share in the priority of an instance.

@@ -46,7 +46,7 @@ pub(super) fn build(
             continue;
         }
         let global = &defaults.global;
-        let rules = track::Rules { dynamic: global.dynamic_interfaces, weightless: None };
+        let rules = track::Rules { dynamic: global.dynamic_interfaces, weights: track::Weights::Count };
         groups.push(SyncGroup {
             name: name.to_owned(),
             members,

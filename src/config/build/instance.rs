@@ -108,12 +108,8 @@ impl Maker<'_, '_, '_> {
         self.check_track_source(source.is_some());
         let group = self.of_family("mcast_dst_ip", family);
         let default_group = if family == Family::V4 { self.defaults.group4 } else { self.defaults.group6 };
-        let weightless = if kind.owner {
-            Some("the priority of an address owner does not change")
-        } else {
-            self.trackers.weightless(self.name)
-        };
-        let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weightless };
+        let weights = if kind.owner { track::Weights::OfOwner } else { self.trackers.weights_of(self.name) };
+        let rules = track::Rules { dynamic: self.defaults.global.dynamic_interfaces, weights };
         let mut trackers = track::entries(node, rules, self.trackers, self.ctx);
         self.without_own(&interface, &mut trackers);
         let advertised = addresses.len();

@@ -103,9 +103,9 @@ impl Defined {
         self.weights.insert((kind, name.to_owned()), weight);
     }
 
-    /// Why the weights of the entries of an instance have no effect, if so.
-    pub(super) fn weightless(&self, instance: &str) -> Option<&'static str> {
-        self.members.contains(instance).then_some("its sync group has no sync_group_tracking_weight")
+    /// What the weights of the entries of an instance do that is no address owner.
+    pub(super) fn weights_of(&self, instance: &str) -> Weights {
+        if self.members.contains(instance) { Weights::OfMember } else { Weights::Count }
     }
 
     /// The `track_file` blocks, which FILE_CHECK uses too.
@@ -144,8 +144,40 @@ impl Defined {
 pub(super) struct Rules {
     /// Whether interfaces may be created later.
     pub dynamic: bool,
-    /// Why weights have no effect, if so.
-    pub weightless: Option<&'static str>,
+    /// What weights do.
+    pub weights: Weights,
+}
+
+/// What the weights of entries do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weights {
+    /// They change the priority.
+    Count,
+    /// Those of an address owner have no effect.
+    OfOwner,
+    /// In a member of a sync group without `sync_group_tracking_weight` only those of interfaces and processes count.
+    OfMember,
+}
+
+impl Weights {
+    fn why(self) -> &'static str {
+        match self {
+            Self::Count => "",
+            Self::OfOwner => "the priority of an address owner does not change",
+            Self::OfMember => "its sync group has no sync_group_tracking_weight",
+        }
+    }
+
+    /// The weight that counts for an entry of `weight`, as in C keepalived; `None` if the entry has no effect.
+    fn of(self, kind: TrackerKind, weight: i16) -> Option<i16> {
+        match (self, kind) {
+            (Self::Count, _) => Some(weight),
+            (Self::OfMember, TrackerKind::Interface | TrackerKind::Process) => Some(weight),
+            // 1 is the default of files: the entry may be meant without a weight.
+            (_, TrackerKind::File) if weight == 1 => Some(0),
+            _ => (weight == 0).then_some(0),
+        }
+    }
 }
 
 /// The entries of all track lists of an instance or a group, in the order of [`LISTS`]. Names without a block were reported
@@ -178,11 +210,20 @@ pub(super) fn entries(block: &Node<'_>, rules: Rules, defined: &mut Defined, ctx
             if kind != TrackerKind::Interface {
                 defined.used.insert(key);
             }
-            if let Some(why) = rules.weightless.filter(|_| weight != 0) {
+            let why = rules.weights.why();
+            let Some(counted) = rules.weights.of(kind, weight) else {
                 ctx.adjusted(entry.at(), format!("'{name}' with weight {weight} has no effect: {why}"))
                     .help("write weight 0, or remove the entry");
                 continue;
+            };
+            if counted != weight {
+                let text = format!("'{name}' is taken with weight 0, so that a wrong number is a fault: {why}");
+                ctx.adjusted(entry.at(), text).help("write weight 0");
+            } else if rules.weights == Weights::OfMember && weight != 0 {
+                let text = format!("'{name}' with weight {weight} changes the priority of this instance alone: {why}");
+                ctx.adjusted(entry.at(), text).help("add sync_group_tracking_weight, or track it in the sync group");
             }
+            let weight = counted;
             list.push(Track { kind, name: name.to_owned(), weight, reverse });
         }
     }

@@ -12,7 +12,7 @@ pub(super) static SCRIPT: &[Keyword] = &[
     kw("rise", Acted, &[One(Uint(1, 2_147_483_647))], "N", "1..2147483647", "1", "1.1.18", "successes in a row until it is up"),
     kw("fall", Acted, &[One(Uint(1, 2147483647))], "N", "1..2147483647", "1", "1.1.18", "failures in a row until it is down"),
     kw("user", Acted, &[One(Text), Opt(Text), Opt(Text)], "USER [GROUP]", "", "script_user", "1.3.0", "user and group of the script"),
-    kw("init_fail", Acted, FLAG, "", "", "off", "1.3.2", "down until the first result"),
+    kw("init_fail", Acted, FLAG, "", "", "off", "1.3.2", "counts as down until the first result, where it has a weight"),
 ];
 
 /// `vrrp_track_process`.

@@ -102,11 +102,14 @@ fn an_instance_waits_for_the_first_result() {
     lan.add_with(deciding.clone(), hanging.clone());
     lan.event(0, Event::ScriptEnded(1, ScriptEnd::TimedOut));
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
-    // `init_fail` counts as a result.
+    // `init_fail` is no result.
     let mut init_fail = deciding;
     init_fail.trackers.scripts[0].init_fail = true;
     let mut lan = Lan::new(Vec::new());
     lan.add_with(init_fail, hanging);
+    lan.run(ms(1000));
+    assert_eq!(lan.routers[0].state("VI"), State::Init);
+    lan.event(0, Event::ScriptEnded(1, ScriptEnd::Exited(1)));
     assert_eq!(lan.routers[0].state("VI"), State::Fault);
 }
 
@@ -146,6 +149,40 @@ fn an_entry_of_the_group_replaces_that_of_the_member() {
         assert_eq!(priority(&lan), expected, "{own} {of_group:?}");
         assert_ne!(lan.routers[0].state("VI"), State::Fault);
     }
+}
+
+/// Without `sync_group_tracking_weight` the weights of processes of a member count, and of interfaces, as in C keepalived.
+#[test]
+fn weights_of_a_member_count_by_kind() {
+    let row = Instance {
+        trackers: vec![
+            entry(TrackerKind::Process, "p", 20, false),
+            entry(TrackerKind::File, "f", 2, false),
+            entry(TrackerKind::Bfd, "b", 5, false),
+            entry(TrackerKind::Interface, "eth9", -30, false),
+        ],
+        ..instance("VI", 51)
+    };
+    let mut lan = Lan::new(vec![with(config(vec![row], vec![group("G", &["VI"])]))]);
+    lan.event(0, Event::FileRead { name: "f".into(), number: 7 });
+    lan.event(0, Event::Session { name: "b".into(), up: true });
+    lan.event(0, Event::ProcessesCounted { name: "p".into(), count: 1 });
+    assert_eq!(priority(&lan), 100 + 20 - 30);
+}
+
+/// The first state is reported with the priority that it has.
+#[test]
+fn the_first_state_waits_for_files_and_processes() {
+    let mut lan = Lan::new(vec![listing(vec![
+        entry(TrackerKind::File, "load", 2, false),
+        entry(TrackerKind::Process, "httpd", -20, false),
+        entry(TrackerKind::Bfd, "peer", 20, false),
+    ])]);
+    lan.run(ms(1000));
+    lan.event(0, Event::FileRead { name: "load".into(), number: 7 });
+    assert_eq!(lan.routers[0].state("VI"), State::Init);
+    lan.event(0, Event::ProcessesCounted { name: "httpd".into(), count: 0 });
+    assert_eq!((lan.routers[0].state("VI"), priority(&lan)), (State::Backup, 94));
 }
 
 #[test]
