@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use socket2::{Domain, Socket, Type};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The receive buffers of the netlink sockets in the namespace, as configured: the kernel shows twice the size.
 fn of_netlink(netns: &Netns) -> BTreeSet<u32> {

@@ -16,7 +16,7 @@ use lab::process::Proc;
 use lab::{Lab, Protocol, daemon, holds_for, now, wait_until};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 const PROTOCOL: Protocol = Protocol::V3;
 /// A user and a group that the daemon does not run as.
 const OTHER: u32 = 65534;

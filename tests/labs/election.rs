@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 const PROTOCOL: Protocol = Protocol::V3;
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 /// Allowed delay of events on a busy machine.
 const LATE: Duration = Duration::from_millis(200);
 

@@ -10,7 +10,7 @@ use lab::{Daemon, Lab, Protocol, holds_for, machine, now, wait_until};
 use nix::sys::signal::Signal;
 
 const PROTOCOL: Protocol = Protocol::V3;
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// An instance with VRID 51, advert_int 0.1, further lines and virtual addresses.
 fn conf(priority: u8, lines: &str, addresses: &str) -> String {

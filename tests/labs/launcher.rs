@@ -10,7 +10,7 @@ use std::time::Duration;
 use lab::Daemon::Ours;
 use lab::{Lab, Protocol, machine, wait_for, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A script that prints the settings of its process, without a line that names an interpreter. Signals above 31 are not
 /// printed: the C library reserves two of them and lets no program reset them.

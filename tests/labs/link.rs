@@ -6,7 +6,7 @@ use lab::Daemon::{C, Ours};
 use lab::conf::{SECOND_VRID, VRID};
 use lab::{Lab, Protocol, Stamp, machine, now, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Two running routers: ours, with the higher priority, is master; C keepalived is backup.
 fn lab_with_master_ours(protocol: Protocol, globals: &str, extra: &str) -> Lab {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab::snmp::ROOT;
 use lab::{Director, holds_for, machine, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 const REAL_SERVER_TRAP: &str = "3.5.0.1";
 const QUORUM_TRAP: &str = "3.5.0.2";
 

@@ -10,7 +10,7 @@ use lab::{Lab, Protocol, daemon, machine, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID.
 const PARENT: u64 = bits(&[0, 1, 5, 6]);

@@ -14,7 +14,7 @@ use lab::{Daemon, Lab, Protocol, machine, now, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 const PROTOCOL: Protocol = Protocol::V3;
 /// haInstanceTable.
 const HA_INSTANCES: &str = ".1.3.6.1.4.1.8072.9999.9999.112.1.2.1.1";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab::Daemon::Ours;
 use lab::{Lab, machine, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn of(pid: i32, file: &str) -> String {
     fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default()

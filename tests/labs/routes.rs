@@ -10,7 +10,7 @@ use lab::storm::{delete_routes, make_routes};
 use lab::{Daemon, Lab, holds_for, now, wait_until};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Lines of virtual_routes that C keepalived 2.2.7 takes too.
 const ROUTES: &str = "

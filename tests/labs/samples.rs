@@ -14,7 +14,7 @@ use lab::daemon::{ours, workspace};
 use lab::process::{Proc, output_of};
 use lab::{Case, Lab, Site, machine, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A lab of one router with an additional interface eth1, which some samples use.
 fn lab_with_two_interfaces() -> Lab {

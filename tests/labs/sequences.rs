@@ -9,7 +9,7 @@ use lab::Daemon::Ours;
 use lab::conf::VRID;
 use lab::{Lab, Protocol, Stamp, machine, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The sequence numbers that the router has sent since then, once there are two.
 fn sent(lab: &Lab, since: Stamp) -> Vec<u32> {

@@ -13,7 +13,7 @@ use lab::{Lab, Protocol, daemon, machine, wait_for, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 const PROTOCOL: Protocol = Protocol::V3;
 /// haObjects and haNotifications of KEEPALIVED-HA-MIB.
 const HA: &str = ".1.3.6.1.4.1.8072.9999.9999.112.1";

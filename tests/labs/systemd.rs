@@ -13,7 +13,7 @@ use lab::daemon::workspace;
 use lab::{Daemon, Lab, Protocol, machine, wait_until};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Listens in the place of systemd; each call of the result returns the next notification.
 fn listen(path: &Path) -> impl Fn() -> String {

@@ -8,7 +8,7 @@ use lab::Daemon::Ours;
 use lab::{Lab, Protocol, machine, wait_until};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 const PROTOCOL: Protocol = Protocol::V3;
 
 fn conf(global: &str) -> String {

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const PROTOCOL: Protocol = Protocol::V3;
-const INTERVAL: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// A copy of our program that says it has another version.
 fn another_version(directory: &Path, version: &str) -> PathBuf {

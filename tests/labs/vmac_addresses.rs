@@ -12,7 +12,7 @@ use lab::{Daemon, Lab, holds_for, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Adds eth1 with an address for each family.
 fn add_eth1(lab: &mut Lab) {

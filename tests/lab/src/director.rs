@@ -15,7 +15,7 @@ use crate::topology::Lab;
 use crate::{Netns, wait_until};
 
 /// Time limit for a change to be visible, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The director. Real servers are on 127.0.0.1; the address of service N (from 1) is 10.1.0.N.
 #[derive(Debug)]

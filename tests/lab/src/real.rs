@@ -20,7 +20,7 @@ pub const DNS: u16 = 5353;
 /// The initial content of `/page` of [`nginx`].
 pub const PAGE: &str = "Hello, health\n";
 /// Time limit for the start of a server.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Starts nginx with two server names on each of its ports; returns when it listens.
 pub fn nginx(router: &Router) -> Proc {

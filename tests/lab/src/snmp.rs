@@ -178,7 +178,7 @@ impl Snmp {
     }
 
     fn await_answer(&self) {
-        wait_until(Duration::from_secs(10), "snmpd answers", || self.get(".1.3.6.1.2.1.1.3.0").is_some());
+        wait_until(Duration::from_secs(30), "snmpd answers", || self.get(".1.3.6.1.2.1.1.3.0").is_some());
     }
 }
 

@@ -19,6 +19,8 @@ const LATE: Duration = Duration::from_millis(200);
 /// Intervals of the sessions, in milliseconds.
 const INTERVAL: u64 = 50;
 const DETECTION: Duration = Duration::from_millis(3 * INTERVAL);
+/// For a detection time of 4 s, within which a replacement runs also on a busy machine.
+const LONG: &str = "multiplier 80";
 const UP: &str = "(peer) Entering Up state";
 const DOWN: &str = "(peer) Entering Down state";
 const MASTER: &str = "2";
@@ -206,7 +208,7 @@ fn a_real_server_follows_its_session() {
     };
     let conf = format!(
         "global_defs {{\n  script_user root\n}}\n{}virtual_server 10.1.0.1 80 {{\n  protocol TCP\n  lb_kind NAT\n{}{}}}\n",
-        session(V4[1], ""),
+        session(V4[1], LONG),
         server(1111, ""),
         server(2222, "alpha")
     );
@@ -223,16 +225,11 @@ fn a_real_server_follows_its_session() {
     lab.router(1).configure(&conf);
     lab.router(1).start_checkers(Ours);
     await_notes(&["1111 down"]);
-    lab.router(2).configure(&session(V4[0], ""));
+    lab.router(2).configure(&session(V4[0], LONG));
     lab.router(2).start(Ours);
     await_notes(&["1111 up", "2222 up"]);
     // A new BFD process or checker process causes no change.
     let pids = [lab.router(1).bfd_pid(), lab.router(1).checker_pid()];
-    lab.router(2).configure(&session(V4[0], "multiplier 40"));
-    lab.router(2).daemon().signal(Signal::SIGHUP);
-    wait_until(LIMIT, "the detection time is long", || {
-        dumped(lab.router(1), "local detection time") == format!("{} us", 40_000 * INTERVAL)
-    });
     // The checker process delays its checkpoint.
     std::thread::sleep(Duration::from_secs(1));
     pids.into_iter().for_each(|pid| signal(pid, Signal::SIGKILL));

@@ -57,19 +57,19 @@ fn dns_check_and_udp_check() {
         director.check(
             query,
             DNS,
-            &format!("DNS_CHECK {{\n connect_timeout 0.5\n retry 0\n type {query}\n name {name}\n }}"),
+            &format!("DNS_CHECK {{\n connect_timeout 1\n retry 0\n type {query}\n name {name}\n }}"),
         );
     }
     director.check("no such name", DNS, "DNS_CHECK {\n retry 0\n type A\n name nobody.lab.test\n }");
-    director.check("odd DNS", 7053, "DNS_CHECK {\n connect_timeout 0.5\n retry 0\n }");
-    director.check("UDP", 7007, "UDP_CHECK {\n connect_timeout 0.3\n }");
-    director.check("UDP reply", 7007, "UDP_CHECK {\n connect_timeout 0.3\n payload 0102ff\n require_reply 0102xf\n }");
+    director.check("odd DNS", 7053, "DNS_CHECK {\n connect_timeout 1\n retry 0\n }");
+    director.check("UDP", 7007, "UDP_CHECK {\n connect_timeout 1\n }");
+    director.check("UDP reply", 7007, "UDP_CHECK {\n connect_timeout 1\n payload 0102ff\n require_reply 0102xf\n }");
     director.check(
         "UDP long",
         7007,
-        "UDP_CHECK {\n connect_timeout 0.3\n payload 01\n require_reply\n min_reply_length 200\n }",
+        "UDP_CHECK {\n connect_timeout 1\n payload 01\n require_reply\n min_reply_length 200\n }",
     );
-    director.check("UDP nobody", 7008, "UDP_CHECK {\n connect_timeout 0.3\n }");
+    director.check("UDP nobody", 7008, "UDP_CHECK {\n connect_timeout 1\n }");
     director.start();
     let dns_states = |up| [("A", up), ("AAAA", up), ("MX", up), ("no such name", false)];
     director.await_states(&dns_states(true));

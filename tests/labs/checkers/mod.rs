@@ -14,7 +14,7 @@ use lab::real::{self, HTTP, HTTPS, PAGE};
 use lab::{Director, machine, wait_until};
 use nix::sys::signal::Signal;
 
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn md5(file: &Path) -> String {
     output_of(Command::new("md5sum").arg(file)).split_whitespace().next().expect("a digest").to_owned()

@@ -8,7 +8,9 @@ use lab::{Lab, machine, now, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{BASE, LIMIT, PLAIN, PLAIN_IP6, has_address, index, is_master, links, settled_pair, transitions, vip};
+use super::{
+    BASE, LIMIT, PLAIN, PLAIN_IP6, SLOW, has_address, index, is_master, links, settled_pair, transitions, vip,
+};
 
 /// The settings of the VMAC, of the base interface and of all interfaces; all are restored.
 #[test]
@@ -96,7 +98,7 @@ fn the_next_start_after_kill_9_cleans_up() {
 #[test]
 fn a_replacement_of_the_vrrp_process_uses_the_same_vmac() {
     let _turn = machine::shared();
-    let mut lab = settled_pair(PLAIN);
+    let mut lab = settled_pair(SLOW);
     let made = index(&mut lab, 1, "vrrp.51");
     let arp_ignore = |lab: &mut Lab| lab.router(1).netns().sysctl_value("net/ipv4/conf/eth0/arp_ignore");
     assert_eq!(arp_ignore(&mut lab).as_deref(), Some("1"));
@@ -121,7 +123,7 @@ fn a_replacement_of_the_vrrp_process_uses_the_same_vmac() {
 fn a_removed_vmac_is_restored() {
     let _turn = machine::shared();
     for deed in ["link delete vrrp.51", "link set vrrp.51 down"] {
-        let mut lab = settled_pair(PLAIN);
+        let mut lab = settled_pair(SLOW);
         let before = transitions(&mut lab, 1);
         let at = now();
         lab.router(1).netns().ip(deed);
