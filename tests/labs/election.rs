@@ -172,15 +172,18 @@ fn a_losing_advert_is_answered_at_once() {
 #[test]
 fn a_reload_changes_addresses_and_nothing_else() {
     let _turn = machine::shared();
-    let mut lab = lab_of([(Ours, 200, ""), (C, 100, "")]);
-    for (number, daemon) in [(1, Ours), (2, C)] {
-        start(&mut lab, number, daemon);
+    // Slow adverts: the gap must be the daemon's and not that of a busy machine.
+    let (extra, interval) = ("advert_int 0.4", Duration::from_millis(400));
+    // C keepalived drops adverts with other addresses than its own, and would take over.
+    let mut lab = lab_of([(Ours, 200, extra), (Ours, 100, extra)]);
+    for number in [1, 2] {
+        start(&mut lab, number, Ours);
+        await_holder(&lab, 1);
     }
-    await_holder(&lab, 1);
     let new = std::net::IpAddr::from([10, 77, 0, 1]);
     let [kept, gone] = PROTOCOL.vips(VRID)[..] else { panic!("two addresses") };
     let reloaded = now();
-    lab.router(1).configure(&PROTOCOL.conf(200, "").replace(&gone.to_string(), "10.77.0.1"));
+    lab.router(1).configure(&PROTOCOL.conf(200, extra).replace(&gone.to_string(), "10.77.0.1"));
     lab.router(1).daemon().signal(Signal::SIGHUP);
     wait_until(LIMIT, "the new address is added, the old one removed", || {
         lab.holders(new) == [1] && lab.holders(kept) == [1] && lab.holders(gone).is_empty()
@@ -189,7 +192,7 @@ fn a_reload_changes_addresses_and_nothing_else() {
     let adverts = lab.wire.adverts(1, VRID, reloaded);
     assert!(adverts.iter().all(|(_, advert)| advert.priority == 200), "it never resigned");
     let longest = adverts.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or_default();
-    assert!(longest < PROTOCOL.interval() * 3, "a gap of {longest:?}");
+    assert!(longest < interval * 3, "a gap of {longest:?}");
     assert!(lab.wire.adverts(2, VRID, reloaded).is_empty(), "the other router stays backup");
 }
 
