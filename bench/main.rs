@@ -35,7 +35,6 @@ fn main() {
         return lvs::inside();
     }
     let _turn = machine::alone();
-    lab::daemon::without_precedence();
     let only = std::env::var("BENCH_ONLY").unwrap_or_default();
     let tables: [(&str, fn()); 13] = [
         ("takeover", takeover::takeover),

@@ -30,7 +30,7 @@ others() {
     case $name in labs | labs_*) ;; *) programs+=("--test=$name") ;; esac
   done
   for program in --lib --bins "${programs[@]}" --doc; do
-    nice -n 5 cargo test --quiet --workspace --no-fail-fast "$program" || failed=1
+    nice -n 10 cargo test --quiet --workspace --no-fail-fast "$program" || failed=1
   done
   return "$failed"
 }

@@ -2,17 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::netns::Netns;
-
-/// Niceness of daemons, relative to that of the lab.
-static PRECEDENCE: AtomicI32 = AtomicI32::new(-10);
-
-/// Has daemons run at the priority of the lab, so that benchmarks measure what a user gets.
-pub fn without_precedence() {
-    PRECEDENCE.store(0, Ordering::Relaxed);
-}
 
 /// The daemon of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +46,11 @@ impl Daemon {
         }
     }
 
-    /// A command that starts the program in `netns`, without arguments. It has precedence over the tests and other programs
-    /// on a busy machine, as labs are about what daemons do while they may run.
+    /// A command that starts the program in `netns`, without arguments.
     pub fn command(self, netns: &Netns) -> Command {
         let program = self.program();
         // LD_LIBRARY_PATH must not affect `ip`, so `env` sets it.
-        // Where that is not permitted, `nice` says so and goes on.
-        let mut command = netns.command("nice");
-        command.args(["-n", &PRECEDENCE.load(Ordering::Relaxed).to_string(), "env"]);
+        let mut command = netns.command("env");
         for (name, value) in program.get_envs() {
             let mut setting = name.to_owned();
             setting.push("=");
