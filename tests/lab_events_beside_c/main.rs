@@ -1,6 +1,6 @@
 //! What happens over time, beside C keepalived: states as told to the FIFO, addresses, routes, rules and adverts after each
-//! event, for the same configurations and events. LAB_SEEDS=FROM-TO runs other random scenarios than
-//! the usual one, up to TO - 1; what they show may be a documented difference.
+//! event, for the same configurations and events. LAB_SEEDS=FROM-TO runs other random scenarios than the usual one, up to
+//! TO - 1; what they show may be a documented difference.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod cases;
@@ -23,7 +23,10 @@ fn seeds() -> std::ops::Range<u64> {
 fn what_once_differed_is_the_same_as_with_c_keepalived() {
     let _turn = machine::shared();
     let threads = cases::all().map(|(name, scenario)| (name, std::thread::spawn(move || differences(&scenario))));
-    let found = threads.map(|(name, thread)| (name, thread.join().unwrap())).filter(|(_, found)| !found.is_empty());
+    // All at the same time.
+    let threads: Vec<_> = threads.collect();
+    let found =
+        threads.into_iter().map(|(name, thread)| (name, thread.join().unwrap())).filter(|(_, found)| !found.is_empty());
     let found: Vec<String> = found.map(|(name, found)| format!("{name}:\n{}", found.join("\n"))).collect();
     assert!(found.is_empty(), "{}", found.join("\n\n"));
 }
