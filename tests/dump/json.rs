@@ -39,6 +39,16 @@ fn started(text: &str) -> Vrrp {
     vrrp
 }
 
+/// [`WHOLE`] after the first results of its trackers.
+fn observed() -> Vrrp {
+    let mut vrrp = started(WHOLE);
+    vrrp.handle(Event::ScriptEnded(1, ScriptEnd::Exited(1)), Duration::ZERO);
+    vrrp.handle(Event::FileRead { name: "tf".into(), number: 2 }, Duration::ZERO);
+    vrrp.handle(Event::ProcessesCounted { name: "tp".into(), count: 0 }, Duration::ZERO);
+    vrrp.handle(Event::Session { name: "bf".into(), up: true }, Duration::ZERO);
+    vrrp
+}
+
 fn dumped(vrrp: &Vrrp, version: u32) -> String {
     json(vrrp.tables(), version, clock()).unwrap()
 }
@@ -123,7 +133,7 @@ const ELEMENT: &str = concat!(
     r#"{"kind":"script","name":"sc","state":"down","weight":-20,"reverse":false,"effect":-20,"fault":false,"#,
     r#""of_group":false},"#,
     r#"{"kind":"file","name":"tf","state":"2","weight":2,"reverse":true,"effect":-4,"fault":false,"of_group":false},"#,
-    r#"{"kind":"process","name":"tp","state":"unknown","weight":3,"reverse":false,"effect":0,"fault":false,"#,
+    r#"{"kind":"process","name":"tp","state":"down","weight":3,"reverse":false,"effect":0,"fault":false,"#,
     r#""of_group":false},"#,
     r#"{"kind":"BFD session","name":"bf","state":"up","weight":4,"reverse":false,"effect":4,"fault":false,"#,
     r#""of_group":true}]},"#,
@@ -147,10 +157,7 @@ const TRACKERS: &str = concat!(
 
 #[test]
 fn both_versions_have_their_text() {
-    let mut vrrp = started(WHOLE);
-    vrrp.handle(Event::ScriptEnded(1, ScriptEnd::Exited(1)), Duration::ZERO);
-    vrrp.handle(Event::FileRead { name: "tf".into(), number: 2 }, Duration::ZERO);
-    vrrp.handle(Event::Session { name: "bf".into(), up: true }, Duration::ZERO);
+    let vrrp = observed();
     assert_eq!(dumped(&vrrp, 1), format!("[{ELEMENT}]\n"));
     assert_eq!(dumped(&vrrp, 2), format!("{{\"vrrp\":[{ELEMENT}],{TRACKERS}}}\n"));
     // Text is what a reader of JSON gets back.
@@ -199,7 +206,7 @@ struct ExportedData {
 
 #[test]
 fn an_exporter_reads_version_1() {
-    let list: Vec<Exported> = serde_json::from_str(&dumped(&started(WHOLE), 1)).unwrap();
+    let list: Vec<Exported> = serde_json::from_str(&dumped(&observed(), 1)).unwrap();
     let Exported { data, stats } = &list[0];
     assert_eq!((data.iname.as_str(), data.ifp_ifname.as_str(), data.vrid, data.garp_delay), ("A", "eth0", 11, 2));
     assert_eq!((data.state, data.wantstate, data.vips.len(), data.evips.len()), (1, 1, 1, 0));

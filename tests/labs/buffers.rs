@@ -99,6 +99,7 @@ fn netlink_sockets_have_the_configured_receive_buffers() {
     // The checker process has the defaults again.
     await_sizes(|| of_netlink(router.netns()), &[160_001, DEFAULT_OF_THE_MONITOR], &[17_000_000]);
     // A socket of requests is replaced at its next request.
+    wait_until(LIMIT, "the address is set", || router.netns().ip("address show dev eth0").contains("10.9.0.51/32"));
     router.netns().ip("address del 10.9.0.51/32 dev eth0");
     await_sizes(|| of_netlink(router.netns()), &[150_001], &[]);
     assert!(router.stop().1.success());
@@ -141,7 +142,6 @@ fn sockets_for_adverts_have_the_sum_of_the_sizes_of_their_instances() {
     }
     router.netns().ip("link set eth0 mtu 1400");
     await_sizes(|| of_raw(router.vrrp_pid()), &[2 * 4 * 1400], &[known]);
-    let log = router.log();
-    assert_eq!(log.matches("Entering MASTER STATE").count(), 2, "{log}");
+    wait_until(LIMIT, "both are master", || router.log().matches("Entering MASTER STATE").count() == 2);
     assert!(router.stop().1.success());
 }

@@ -103,12 +103,12 @@ fn of_equals_the_higher_address_wins_after_a_split() {
 fn the_address_owner_is_master_at_once() {
     let _turn = machine::shared();
     for seats in [[Ours, C], [C, Ours]] {
-        let mut lab = lab_of([(seats[0], 255, "advert_int 0.4"), (seats[1], 254, "advert_int 0.4")]);
+        let mut lab = lab_of([(seats[0], 255, "advert_int 2"), (seats[1], 254, "advert_int 2")]);
         let since = start(&mut lab, 2, seats[1]);
         lab.wire.await_advert(2, VRID, since, LIMIT);
         let since = start(&mut lab, 1, seats[0]);
         let took = lab.wire.await_advert(1, VRID, since, LIMIT) - since;
-        assert!(took < Duration::from_millis(3 * 400), "an owner does not wait, but this one took {took:?}");
+        assert!(took < Duration::from_secs(3 * 2), "an owner does not wait, but this one took {took:?}");
         await_holder(&lab, 1);
     }
 }

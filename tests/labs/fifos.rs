@@ -5,9 +5,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::{self, C, Ours};
+use lab::process::output_of;
 use lab::{Lab, Protocol, holds_for, machine, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -232,7 +234,11 @@ fn a_fifo_of_a_killed_daemon_is_removed_and_that_of_an_administrator_is_not() {
         // It may have exited because another was killed.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
-    wait_until(LIMIT, "all are dead", || lab.router(1).daemon_pids().is_empty());
+    // Also those that are about to exit and still have their pid files open.
+    let netns = lab.router(1).netns().name().to_owned();
+    wait_until(LIMIT, "all are dead", || {
+        output_of(Command::new("ip").args(["netns", "pids", &netns])).trim().is_empty()
+    });
     // The administrator makes one in place of that of the daemon.
     fs::rename(&other, other.with_extension("before")).unwrap();
     mkfifo(&other, Mode::from_bits_truncate(0o600)).unwrap();

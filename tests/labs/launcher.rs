@@ -28,10 +28,10 @@ const SCRIPT: &str = "set -- \"$1.$(id -u)\"\n\
 const CLEAN: &str = "SigBlk:\t0000000000000000\nignored 0\nSCHED_OTHER\n0\n\
     nice 2, umask 0027, files 200 of 4444\ntimeout 124, leads its group 1\n";
 
-/// The same program, started by a shell that ignores signals and has other settings. The lab subtracts 10 from its niceness.
+/// The same program, started by a shell that ignores signals and has other settings.
 fn untidy(command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
-    let untidy = "trap '' HUP QUIT CHLD TERM; umask 027; ulimit -S -n 200; ulimit -H -n 4444; exec nice -n 12 \"$@\"";
+    let untidy = "trap '' HUP QUIT CHLD TERM; umask 027; ulimit -S -n 200; ulimit -H -n 4444; exec nice -n 2 \"$@\"";
     shell.args(["-c", untidy, "sh"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         shell.env(name, value.unwrap_or_default());

@@ -21,6 +21,7 @@ mod dbus;
 mod dump;
 mod election;
 mod event_time;
+mod events_beside_c;
 mod fifos;
 mod files;
 mod firewall;

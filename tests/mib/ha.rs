@@ -42,7 +42,7 @@ vrrp_instance A {
         probe
     }
     track_file {
-        number weight 1
+        number weight 2
     }
     virtual_ipaddress {
         10.0.0.9
@@ -120,7 +120,7 @@ fn changes_of_vrrp() {
     let scalar = |vrrp: &Vrrp, number| mib.get(vrrp, &Oid::from([ROOT, &[1, 4, number, 0]].concat()));
     assert_eq!(scalar(&vrrp, 7), Value::DateAndTime(seconds(10)), "haVrrpConfigured");
     assert_eq!(scalar(&vrrp, 1), Value::OfSession(SessionNumber::Lost));
-    // A waits for the result of its script.
+    // A waits for the result of its script, not for the file, whose weight does not count in a group.
     let backup = "2: 1=1c 2=0c 3=0c 4=@10 5=@10 6=1 7='init' 10=2";
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 1, 1]), ["1: 1=0c 2=0c 3=0c 4=@10 10=2", backup]);
     assert_eq!(rows(&mib, &vrrp, &[1, 2, 2, 1]), ["1: 1=0c"]);

@@ -182,8 +182,8 @@ impl Monitor {
         let mut command = Command::new("dbus-monitor");
         command.args(["--address", &bus.address(), "type='signal',path_namespace='/org/keepalived'"]);
         let process = Proc::spawn(command, &bus.file("monitor.log"));
-        // The first message is that it has become a monitor.
-        wait_until(LIMIT, "the monitor runs", || !process.log().is_empty());
+        // A monitor has no name: the bus takes that of the connection.
+        wait_until(LIMIT, "the monitor runs", || process.log().contains("member=NameLost"));
         Monitor(process)
     }
 

@@ -7,8 +7,8 @@ mod cases;
 mod random;
 mod scenario;
 
+use self::scenario::differences;
 use lab::machine;
-use scenario::differences;
 
 /// The seeds of usual runs.
 const SEEDS: std::ops::Range<u64> = 1..2;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lab::Forged;
 
-use crate::scenario::{Event, Phase, Scenario};
+use super::scenario::{Event, Phase, Scenario};
 
 /// Time in which an instance of the scenarios becomes master when its master is silent, with a reserve.
 const SETTLE: f64 = 1.9;

@@ -1,6 +1,6 @@
 //! The smallest scenarios of differences that were found once.
 
-use crate::scenario::{Event, Phase, Scenario};
+use super::scenario::{Event, Phase, Scenario};
 
 const GLOBAL: &str = "global_defs {\n}\ntrack_file number {\n file DIR/number\n}\ntrack_file negative {\n file DIR/number\n \
                       weight -5\n}\nvrrp_script status {\n script \"DIR/check.sh DIR/status\"\n interval 1\n weight 20\n}\n\
