@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # Number of labs that run at the same time: more than there are processors, as they mostly wait.
-threads=${RUST_TEST_THREADS:-8}
+threads=${RUST_TEST_THREADS:-6}
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 

@@ -5,11 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use lab::Daemon::{self, C, Ours};
-use lab::process::output_of;
 use lab::{Lab, Protocol, holds_for, machine, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
@@ -230,15 +228,7 @@ fn a_fifo_of_a_killed_daemon_is_removed_and_that_of_an_administrator_is_not() {
         let text = fs::read_to_string(&record).unwrap_or_default();
         [&made, &gone, &other].iter().all(|path| text.contains(&path.display().to_string()))
     });
-    for pid in lab.router(1).daemon_pids() {
-        // It may have exited because another was killed.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-    // Also those that are about to exit and still have their pid files open.
-    let netns = lab.router(1).netns().name().to_owned();
-    wait_until(LIMIT, "all are dead", || {
-        output_of(Command::new("ip").args(["netns", "pids", &netns])).trim().is_empty()
-    });
+    lab.router(1).kill9();
     // The administrator makes one in place of that of the daemon.
     fs::rename(&other, other.with_extension("before")).unwrap();
     mkfifo(&other, Mode::from_bits_truncate(0o600)).unwrap();
