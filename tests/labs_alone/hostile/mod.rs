@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use lab::Daemon::Ours;
 use lab::agentx::HostileMaster;
-use lab::machine::{self, Witness, longest_gap, soak};
+use lab::machine::{self, Witness, longest_gap, soak, stalled};
 use lab::names::Etc;
 use lab::process::footprint;
 use lab::{Frame, Lab, Router, Stamp, now, real, wait_until};
@@ -34,6 +34,10 @@ const ANSWERS: u128 = 3;
 const LINES: u128 = 5;
 /// Time limit for checks to notice that a server was stopped.
 const NOTICED: Duration = Duration::from_secs(15);
+/// Time in which the machine stood still before a takeover that is not the daemons' fault.
+const STALL: Duration = Duration::from_millis(60);
+/// How long before the takeover.
+const EXCUSED: Duration = Duration::from_secs(1);
 /// Time limit of a stop: `child_wait_time`, and a second for the log that is not read.
 const STOPPED: Duration = Duration::from_secs(8);
 
@@ -77,7 +81,12 @@ fn all_hostile_parties_at_once() {
     let intervals = (end - settled).as_millis() / INTERVAL.as_millis();
     assert!(most as u128 <= intervals * ANSWERS, "{most} adverts of an instance in {intervals} intervals");
     assert!(lines as u128 <= intervals * LINES, "{lines} log lines in {intervals} intervals");
-    assert_eq!(adverts_of_backup(&lab), 0, "the backup took over");
+    let unexcused = adverts_of_backup(&lab).into_iter().filter(|at| {
+        // Timers go on while the machine stands still.
+        stalled(&stalls, at.saturating_sub(EXCUSED), *at) < STALL
+    });
+    assert_eq!(unexcused.count(), 0, "the backup took over");
+    let excused = adverts_of_backup(&lab).len();
     assert_healthy_are_up(lab.router(1));
     assert_all_parties_were_active(&mut lab, &master, [&questions1, &questions2]);
 
@@ -87,7 +96,7 @@ fn all_hostile_parties_at_once() {
         let log = lab.router(1).log();
         HEALTHY.iter().all(|(kind, port, _)| log.contains(&failed(kind, *port)))
     });
-    assert_eq!(adverts_of_backup(&lab), 0, "the backup took over");
+    assert_eq!(adverts_of_backup(&lab).len(), excused, "the backup took over");
     let began = Instant::now();
     for router in [2, 1] {
         lab.router(router).daemon().signal(Signal::SIGTERM);
@@ -148,8 +157,10 @@ fn assert_none_grew(before: &[(String, i32, u64)], after: &[(String, i32, u64)])
 }
 
 /// Adverts that router 2 has sent.
-fn adverts_of_backup(lab: &Lab) -> usize {
-    lab.wire.frames().iter().filter(|captured| captured.from == 2 && matches!(captured.frame, Frame::Vrrp(_))).count()
+fn adverts_of_backup(lab: &Lab) -> Vec<Stamp> {
+    let frames = lab.wire.frames();
+    let adverts = frames.iter().filter(|captured| captured.from == 2 && matches!(captured.frame, Frame::Vrrp(_)));
+    adverts.map(|captured| captured.at).collect()
 }
 
 /// The log line of a check that has failed after its retries.
