@@ -103,7 +103,7 @@ impl Defined {
         self.weights.insert((kind, name.to_owned()), weight);
     }
 
-    /// What the weights of the entries of an instance do that is no address owner.
+    /// The effect of the weights of the entries of an instance that is no address owner.
     pub(super) fn weights_of(&self, instance: &str) -> Weights {
         if self.members.contains(instance) { Weights::OfMember } else { Weights::Count }
     }
@@ -144,11 +144,11 @@ impl Defined {
 pub(super) struct Rules {
     /// Whether interfaces may be created later.
     pub dynamic: bool,
-    /// What weights do.
+    /// The effect of the weights.
     pub weights: Weights,
 }
 
-/// What the weights of entries do.
+/// The effect of the weights of entries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Weights {
     /// They change the priority.

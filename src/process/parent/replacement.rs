@@ -245,7 +245,8 @@ impl Parent {
         self.timers.set(Key::Replace(role), clock::now() + pause);
     }
 
-    /// Kills the standbys at a stop: they hold nothing in the kernel.
+    /// Kills the standbys at a stop. They hold nothing in the kernel, except one that has just begun: the old process, which
+    /// continues, has the same entries and removes them.
     pub(super) fn stop_standbys(&mut self) {
         for standby in &self.standbys {
             self.timers.clear(Key::Standby(standby.role));

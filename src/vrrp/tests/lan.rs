@@ -97,6 +97,20 @@ impl Lan {
         self.event(at, Event::Start);
     }
 
+    /// A replacement of the process begins and sends adverts, but does not live: the process, which has kept still, continues.
+    pub fn continue_instead_of_replacement(&mut self, at: usize, config: Config) {
+        let (checkpoint, timers) = (self.routers[at].vrrp.checkpoint(), std::mem::take(&mut self.routers[at].timers));
+        let replacement = Vrrp::new(Tables::new(config, "test".into()));
+        let former = std::mem::replace(&mut self.routers[at].vrrp, replacement);
+        self.routers[at].vrrp.resume(&checkpoint);
+        self.start(at);
+        self.run(ms(2000));
+        self.routers[at].timers.clear();
+        self.run(ms(5));
+        (self.routers[at].vrrp, self.routers[at].timers) = (former, timers);
+        self.routers[at].vrrp.pass_over_numbers();
+    }
+
     /// The kernel reports all it has.
     pub fn snapshot(&mut self, at: usize, links: Vec<Interface>) {
         let (mut routes, mut rules) = (Vec::new(), Vec::new());

@@ -50,22 +50,12 @@ fn a_replacement_is_not_noticed_and_refuses_old_adverts() {
     }
 }
 
-/// The replacement has begun and sent adverts, and is gone again.
 #[test]
 fn a_master_that_continues_instead_of_its_replacement_is_not_noticed() {
     for of in [hmac as fn(u8) -> Config, monotonic] {
         let mut lan = Lan::new(vec![of(200), of(100)]);
         lan.run(ms(30_000));
-        let (checkpoint, timers) = (lan.routers[0].vrrp.checkpoint(), std::mem::take(&mut lan.routers[0].timers));
-        let replacement = Vrrp::new(Tables::new(of(200), "test".into()));
-        let former = std::mem::replace(&mut lan.routers[0].vrrp, replacement);
-        lan.routers[0].vrrp.resume(&checkpoint);
-        lan.start(0);
-        lan.run(ms(2000));
-        lan.routers[0].timers.clear();
-        lan.run(ms(5));
-        (lan.routers[0].vrrp, lan.routers[0].timers) = (former, timers);
-        lan.routers[0].vrrp.pass_over_numbers();
+        lan.continue_instead_of_replacement(0, of(200));
         lan.routers[1].changes.clear();
         lan.run(ms(10_000));
         assert_eq!((lan.masters("VI"), row(&lan, 1).counters.hmac_replay), (vec![0], 0));
